@@ -1,0 +1,1 @@
+"""The multimodal core: examples, encoders, fusion and task heads; knows neither Ray nor HTTP."""

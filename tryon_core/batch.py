@@ -1,0 +1,170 @@
+"""The contract of an example: its parts, their dtype, shape and unit, and which belong to whom.
+
+Every part may be missing. A batch holds each distinct value once and an index per row, so a photo that meets a
+thousand garments, or a garment that meets a thousand shoppers, is encoded once. No torch here: the ingress imports this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import ConfigError, InputError, expected_one_of
+from .words import SIZE_SYSTEMS
+
+MEASUREMENTS = (
+    "height_cm",
+    "weight_kg",
+    "chest_cm",
+    "waist_cm",
+    "hip_cm",
+    "thigh_cm",
+    "inseam_cm",
+    "sleeve_cm",
+    "neck_cm",
+)
+"""What the `body` task predicts: girths and lengths of the shopper's body in cm, weight in kg."""
+
+CHART = ("chest_cm", "waist_cm", "hip_cm", "thigh_cm", "inseam_cm", "sleeve_cm", "neck_cm", "height_cm")
+"""What a size chart may state, as a range in cm, of the body it is made for or of the garment laid out."""
+
+SIZE_FIELDS = (
+    *SIZE_SYSTEMS,
+    *("rank", "of_garment"),
+    *(f"{key}_{end}" for key in CHART for end in ("low", "high")),
+)
+"""Part `size`: the label's value in its system, its place on the garment's ladder in [0, 1], the chart; NaN unknown."""
+
+HISTORY_FIELDS = tuple(
+    f"{source}_{what}"
+    for source in ("garment", "garment_size", "shopper")
+    for what in ("small", "fit", "large", "log_count")
+)
+"""Part `history`: per source the smoothed shares of small, fit and large and log(1 + decayed count)."""
+
+EASE_FIELDS = tuple(f"{key}_{end}" for key in CHART for end in ("low", "high"))
+"""Part `ease`, derived in the model: the chart's bounds less the predicted body, cm; NaN where the chart is silent."""
+
+FIT_CLASSES = ("small", "fit", "large")
+"""The garment is too small on this shopper, fits, or is too large."""
+
+CATEGORIES = (
+    "t-shirt",
+    "longsleeve",
+    "shirt",
+    "dress",
+    "outwear",
+    "pants",
+    "shorts",
+    "skirt",
+    "hat",
+    "shoes",
+)
+"""Garment categories, in the order of the `category` task's classes."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of an example."""
+
+    name: str
+    kind: Literal["image", "text", "numbers"]
+    """image: uint8[H, W] masks (0 or 255) or uint8[H, W, 3] RGB; text: str; numbers: float32[width], NaN unknown."""
+    owner: Literal["shopper", "garment", "pair", "derived"]
+    """Whose it is: one asset of the shopper or the garment, a fact of the pair, or computed by the model itself."""
+    width: int = 0
+    """Length of a numbers part."""
+
+
+PARTS: dict[str, Part] = {}
+
+
+def register_part(part: Part) -> Part:
+    """Add a part to the contract; a model uses it once its config names it.
+
+    Raises:
+        ConfigError: another part has that name.
+    """
+    if PARTS.setdefault(part.name, part) != part:
+        raise ConfigError(f"expected a new part name, got {part.name!r}, which is taken")
+    return part
+
+
+register_part(Part("person_mask", "image", "shopper"))
+register_part(Part("photo", "image", "shopper"))
+register_part(Part("shopper_words", "text", "shopper"))
+register_part(Part("garment_image", "image", "garment"))
+register_part(Part("garment_words", "text", "garment"))
+register_part(Part("size", "numbers", "pair", len(SIZE_FIELDS)))
+register_part(Part("history", "numbers", "pair", len(HISTORY_FIELDS)))
+register_part(Part("ease", "numbers", "derived", len(EASE_FIELDS)))
+
+
+def part_named(name: str) -> Part:
+    """Return the registered part.
+
+    Raises:
+        ConfigError: no part has that name.
+    """
+    if name not in PARTS:
+        raise ConfigError(expected_one_of("part", name, PARTS))
+    return PARTS[name]
+
+
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class Column(Generic[V]):
+    """One part of a batch: U distinct values, and for each of B rows which one it has."""
+
+    values: V
+    """Whatever the part's encoder takes, its first axis of length U."""
+    index: npt.NDArray[np.int64]
+    """int64[B], in [0, U); −1 where the row lacks the part."""
+
+    @property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """bool[B], whether each row has the part."""
+        return self.index >= 0
+
+
+Example = Mapping[str, Any]
+"""Part name to value; a missing part is absent or None."""
+
+
+def distinct(values: Sequence[Any]) -> tuple[list[Any], npt.NDArray[np.int64]]:
+    """Return the distinct values, by identity or equal text, and int64[B] that indexes them; None becomes −1."""
+    found: dict[Any, int] = {}
+    kept: list[Any] = []
+    index = np.full(len(values), -1, dtype=np.int64)
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        key = value if isinstance(value, str) else id(value)
+        if key not in found:
+            found[key] = len(kept)
+            kept.append(value)
+        index[row] = found[key]
+    return kept, index
+
+
+def numbers_of(part: Part, value: Mapping[str, float] | npt.ArrayLike, fields: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return a numbers part as float32[width], from a mapping (absent fields become NaN) or an array.
+
+    Raises:
+        InputError: a field is unknown or the array has another length.
+    """
+    if isinstance(value, Mapping):
+        for key in value:
+            if key not in fields:
+                raise InputError(expected_one_of(f"a field of {part.name}", key, fields), f"/{part.name}/{key}")
+        value = [value.get(key, np.nan) for key in fields]
+    array = np.asarray(value, dtype=np.float32)
+    if array.shape != (part.width,):
+        raise InputError(f"expected {part.width} numbers, got shape {array.shape}", f"/{part.name}")
+    return array

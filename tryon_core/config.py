@@ -1,0 +1,182 @@
+"""What a model is made of, as frozen data that reads and writes JSON; it builds nothing and imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .errors import ConfigError, expected_one_of
+
+T = TypeVar("T")
+
+IMAGE_ENCODERS = ("cnn", "mobilenet_v2", "resnet18", "vit_b_16")
+TEXT_ENCODERS = ("lstm", "gru", "transformer")
+FUSIONS = ("concat", "average", "weighted", "attention")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageTower:
+    """An encoder of masks, photos or garment images: uint8[H, W] or uint8[H, W, 3] to float32[embedding_dim]."""
+
+    encoder: str
+    height: int
+    """Rows of the prepared image, pixels."""
+    width: int
+    channels: int = 3
+    """1 for masks, 3 for RGB."""
+    embedding_dim: int = 64
+    stages: tuple[int, ...] = (16, 32, 64)
+    """`cnn` only: output channels of each convolution + pooling stage."""
+    stem_stride: int = 1
+    """`cnn` only: stride of the first convolution; 2 costs a quarter."""
+    depth: int = 12
+    """`vit_b_16` only: transformer layers."""
+    hidden_dim: int = 768
+    """`vit_b_16` only: token width."""
+    num_heads: int = 12
+    denoise_sigma: float = 0.0
+    """Gaussian blur before resizing, in pixels of the prepared image; 0 switches it off."""
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Per channel, of images scaled to [0, 1]; ImageNet's unless stated."""
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    type: str = "image"
+
+    def __post_init__(self) -> None:
+        _require(self.encoder in IMAGE_ENCODERS, expected_one_of("image encoder", self.encoder, IMAGE_ENCODERS))
+        _require(self.channels in (1, 3), f"expected channels 1 or 3, got {self.channels}")
+        _require(min(self.height, self.width) >= 16, f"expected at least 16 px, got {self.height} x {self.width}")
+        _require(len(self.mean) == len(self.std) == self.channels, "expected one mean and one std per channel")
+        _require(self.embedding_dim > 0, f"expected embedding_dim over 0, got {self.embedding_dim}")
+        _require(self.denoise_sigma >= 0, f"expected denoise_sigma of at least 0, got {self.denoise_sigma}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTower:
+    """An encoder of number-aware hashed words (see `words`): a text to float32[embedding_dim]."""
+
+    encoder: str
+    embedding_dim: int = 64
+    rows: int = 65_536
+    """Rows of the hashed word table; every token uses two."""
+    width: int = 64
+    """Channels of a token and of the recurrent state (per direction) or transformer layer."""
+    depth: int = 1
+    num_heads: int = 4
+    """`transformer` only."""
+    max_tokens: int = 64
+    dropout: float = 0.0
+    type: str = "text"
+
+    def __post_init__(self) -> None:
+        _require(self.encoder in TEXT_ENCODERS, expected_one_of("text encoder", self.encoder, TEXT_ENCODERS))
+        _require(self.rows >= 65_536, f"expected at least 65536 rows, got {self.rows}")
+        _require(self.max_tokens >= 1, f"expected max_tokens of at least 1, got {self.max_tokens}")
+        _require(0 <= self.dropout < 1, f"expected dropout in [0, 1), got {self.dropout}")
+        _require(self.width % self.num_heads == 0, f"expected width {self.width} divisible by {self.num_heads} heads")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumbersTower:
+    """A small encoder of numbers with gaps: float32[width of the part], NaN where unknown, to float32[embedding_dim].
+
+    It is cheap enough to run inside the fusion stage, so its parts never travel as embeddings.
+    """
+
+    embedding_dim: int = 64
+    hidden: int = 64
+    type: str = "numbers"
+
+    def __post_init__(self) -> None:
+        _require(min(self.embedding_dim, self.hidden) > 0, "expected embedding_dim and hidden over 0")
+
+
+Tower = ImageTower | TextTower | NumbersTower
+_TOWERS: dict[str, type[Tower]] = {"image": ImageTower, "text": TextTower, "numbers": NumbersTower}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusionConfig:
+    """How the embeddings of an example's parts become one."""
+
+    kind: str = "concat"
+    width: int = 128
+    depth: int = 2
+    """Residual layers behind the fusion itself."""
+    num_heads: int = 4
+    """`attention` only."""
+    weights: Mapping[str, float] | None = None
+    """`weighted` only: fixed weights by part name, each over 0; learnt where None. Renormalised over parts present."""
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.kind in FUSIONS, expected_one_of("fusion", self.kind, FUSIONS))
+        _require(self.width % self.num_heads == 0, f"expected width {self.width} divisible by {self.num_heads} heads")
+        _require(self.weights is None or self.kind == "weighted", f"fusion weights need kind weighted, got {self.kind}")
+        _require(self.weights is None or min(self.weights.values()) > 0, "expected every fusion weight over 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """A whole model: which parts it sees, through which towers, how they are fused, and for which tasks."""
+
+    name: str
+    parts: Mapping[str, str]
+    """Part name (see `batch.PARTS`) to tower name; parts that name the same tower share its weights."""
+    towers: Mapping[str, Tower]
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    tasks: Mapping[str, float] = field(default_factory=lambda: {"match": 1.0, "fit": 1.0, "body": 1.0, "category": 0.3})
+    """Task name (see `tasks.TASKS`) to its weight in the training loss."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.parts), "expected at least one part")
+        _require(bool(self.tasks), "expected at least one task")
+        for part, tower in self.parts.items():
+            _require(tower in self.towers, expected_one_of(f"tower of part {part!r}", tower, self.towers))
+        for tower in self.towers:
+            _require(tower in self.parts.values(), f"expected a part that uses tower {tower!r}, got none")
+        if self.fusion.weights is not None:
+            missing = set(self.parts) ^ set(self.fusion.weights)
+            _require(not missing, f"expected a fusion weight for each part and no other, differing: {sorted(missing)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON data that `from_json` reads back to an equal config."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ModelConfig:
+        """Build a config from plain JSON data.
+
+        Raises:
+            ConfigError: a key is unknown or missing, or a value is out of range.
+        """
+        data = dict(data)
+        towers = data.pop("towers", {})
+        fusion = data.pop("fusion", {})
+        _require(isinstance(towers, Mapping) and isinstance(fusion, Mapping), "expected towers and fusion as objects")
+        return _build(cls, data, towers={n: _tower(n, t) for n, t in towers.items()}, fusion=_build(FusionConfig, fusion))
+
+
+def _tower(name: str, data: Mapping[str, Any]) -> Tower:
+    kind = data.get("type")
+    if kind not in _TOWERS:
+        raise ConfigError(expected_one_of(f"type of tower {name!r}", kind, _TOWERS))
+    return _build(_TOWERS[kind], data)
+
+
+def _build(cls: type[T], data: Mapping[str, Any], **more: Any) -> T:
+    names = {f.name for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in data:
+        if key not in names:
+            raise ConfigError(expected_one_of(f"a key of {cls.__name__}", key, names))
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    try:
+        return cls(**values, **more)
+    except TypeError as err:
+        raise ConfigError(f"expected a complete {cls.__name__}, got keys {sorted(data)}: {err}") from err

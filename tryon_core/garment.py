@@ -1,0 +1,92 @@
+"""What a shop says of a garment, and how that becomes the words and numbers that the model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .batch import CHART, SIZE_FIELDS
+from .errors import InputError, expected_one_of
+from .words import parse_size
+
+LETTERS = ("XS", "S", "M", "L", "XL")
+"""Sizes that are assumed where a garment comes without any."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """One size of a garment."""
+
+    label: str
+    in_stock: bool | None = None
+    chart: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Chart measurement (see `batch.CHART`) to its range (low, high) in cm."""
+    chart_of: str = "body"
+    """Whether the ranges are of the body that the size is made for, or of the garment: body or garment."""
+
+    def __post_init__(self) -> None:
+        if self.chart_of not in ("body", "garment"):
+            raise InputError(expected_one_of("chart of", self.chart_of, ("body", "garment")), "/chart/of")
+        for key, (low, high) in self.chart.items():
+            if key not in CHART:
+                raise InputError(expected_one_of("a chart measurement", key, CHART), f"/chart/{key}")
+            if not 0 < low <= high < 300:
+                raise InputError(f"expected 0 < low <= high < 300 cm, got [{low}, {high}]", f"/chart/{key}")
+
+
+@dataclass(frozen=True)
+class Garment:
+    """A garment as a shop describes it; every text may be empty."""
+
+    id: str
+    title: str = ""
+    brand: str = ""
+    department: str = ""
+    category: str = ""
+    description: str = ""
+    style_id: str = ""
+    """Colour variants of one style share fit history under it."""
+    sizes: tuple[Size, ...] = ()
+
+    @property
+    def history_id(self) -> str:
+        """The name under which fit events of this garment are counted."""
+        return self.style_id or self.id
+
+
+def garment_words(garment: Garment) -> str | None:
+    """Return the garment's words as one text; None where the shop said nothing."""
+    told = (garment.title, garment.brand, garment.department, garment.category, garment.description)
+    return ". ".join(text for text in told if text) or None
+
+
+def size_numbers(garment: Garment, position: int) -> npt.NDArray[np.float32]:
+    """Return part `size` of one of the garment's sizes, float32[len(batch.SIZE_FIELDS)], NaN where unknown."""
+    size = garment.sizes[position]
+    numbers: dict[str, float] = {}
+    labelled = parse_size(size.label)
+    if labelled:
+        numbers[labelled[0]] = labelled[1]
+    if len(garment.sizes) > 1:
+        numbers["rank"] = position / (len(garment.sizes) - 1)
+    if size.chart:
+        numbers["of_garment"] = float(size.chart_of == "garment")
+    for key, (low, high) in size.chart.items():
+        numbers[f"{key}_low"], numbers[f"{key}_high"] = low, high
+    return np.array([numbers.get(name, np.nan) for name in SIZE_FIELDS], dtype=np.float32)
+
+
+def garment_from_json(data: Mapping[str, Any]) -> Garment:
+    """Return a garment from the JSON form of the HTTP API, whose fields have been checked."""
+    texts = {key: data.get(key) or "" for key in ("title", "brand", "department", "category", "description", "style_id")}
+    return Garment(id=data["id"], **texts, sizes=tuple(_size(size) for size in data.get("sizes") or ()))
+
+
+def _size(data: Mapping[str, Any]) -> Size:
+    chart = {key: value for key, value in (data.get("chart") or {}).items() if value is not None}
+    of = chart.pop("of", "body")
+    return Size(data["label"], data.get("in_stock"), {key: (low, high) for key, (low, high) in chart.items()}, of)

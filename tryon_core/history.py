@@ -1,0 +1,135 @@
+"""Fit history: dated events of how garments were found to fit, as counts at a moment; one module for fitting and serving.
+
+An event's weight halves every `half_life_days`; of one shopper's events on one garment only the latest
+`shopper_cap` count, so that nobody can outvote the others. It keeps no names: shoppers are opaque keys.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from .batch import FIT_CLASSES
+from .errors import ConfigError, InputError
+
+Counts = npt.NDArray[np.float64]
+"""float64[3], decayed counts of small, fit, large."""
+Key = tuple[str, ...]
+"""("garment", id), ("garment_size", id, size) or ("shopper", key)."""
+
+
+@dataclass(frozen=True)
+class HistoryConfig:
+    """How events age and how strongly few of them are drawn to the prior."""
+
+    half_life_days: float = 180.0
+    shopper_cap: int = 3
+    """Events of one shopper on one garment that count, the latest first."""
+    prior: tuple[float, float, float] = (0.134, 0.738, 0.128)
+    """Shares of small, fit, large where nothing is known."""
+    prior_count: float = 4.0
+    """Events that the prior is worth."""
+
+    def __post_init__(self) -> None:
+        if self.half_life_days <= 0 or self.shopper_cap < 1 or self.prior_count <= 0:
+            raise ConfigError(f"expected half life, cap and prior count over 0, got {self}")
+        if abs(sum(self.prior) - 1) > 1e-6:
+            raise ConfigError(f"expected a prior that sums to 1, got {self.prior}")
+
+
+@dataclass(frozen=True)
+class FitEvent:
+    """One order line's verdict."""
+
+    garment: str
+    """The garment's id, or its style's, which colour variants share."""
+    size: str
+    shopper: str
+    fit: str
+    """small, fit or large."""
+    day: float
+    """Days since any fixed moment; the same for all events of a history."""
+
+
+@dataclass
+class History:
+    """Counts per garment, garment in size, and shopper, which events are added to and taken from in any order."""
+
+    config: HistoryConfig = field(default_factory=HistoryConfig)
+    _counts: dict[Key, tuple[float, Counts]] = field(default_factory=dict)
+    _events: dict[tuple[str, str], list[FitEvent]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, event: FitEvent) -> None:
+        """Count an event; past the cap the shopper's oldest event on that garment stops counting."""
+        events = self._events[event.garment, event.shopper]
+        before = self._counted(events)
+        events.append(event)
+        events.sort(key=lambda e: e.day)
+        self._settle(before, self._counted(events))
+
+    def remove(self, event: FitEvent) -> None:
+        """Take back an event that was added; an older one that the cap had silenced counts again.
+
+        Raises:
+            InputError: the event was never added.
+        """
+        events = self._events[event.garment, event.shopper]
+        if event not in events:
+            raise InputError(f"expected an event that was added, got {event}")
+        before = self._counted(events)
+        events.remove(event)
+        self._settle(before, self._counted(events))
+
+    def counts(self, key: Key, day: float) -> Counts:
+        """Return float64[3], the decayed counts of small, fit, large for a key as of a day."""
+        if key not in self._counts:
+            return np.zeros(3)
+        at, counts = self._counts[key]
+        return np.maximum(counts * self._decay(day - at), 0.0)
+
+    def features(self, garment: str, size: str, shopper: str | None, day: float) -> npt.NDArray[np.float32]:
+        """Return float32[12] in the order of `batch.HISTORY_FIELDS`, as of a day; the unknown gives the prior, count 0."""
+        keys: tuple[Key, ...] = (("garment", garment), ("garment_size", garment, size), ("shopper", shopper or ""))
+        return np.concatenate([self._smoothed(self.counts(key, day)) for key in keys])
+
+    def rows(self, day: float) -> list[tuple[Key, Counts]]:
+        """Return every garment's keys with counts as of a day; shoppers stay out, so that no checkpoint holds them."""
+        return [(key, self.counts(key, day)) for key in sorted(self._counts) if key[0] != "shopper"]
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[tuple[Key, Counts]], day: float, config: HistoryConfig | None = None) -> History:
+        """Return a history that starts from counts as of a day, as `rows` gave them."""
+        history = cls(config or HistoryConfig())
+        history._counts.update({key: (day, np.asarray(counts, dtype=np.float64)) for key, counts in rows})
+        return history
+
+    def _smoothed(self, counts: Counts) -> npt.NDArray[np.float32]:
+        total = counts.sum()
+        shares = (counts + self.config.prior_count * np.array(self.config.prior)) / (total + self.config.prior_count)
+        return np.append(shares, np.log1p(total)).astype(np.float32)
+
+    def _counted(self, events: list[FitEvent]) -> Counter[FitEvent]:
+        return Counter(events[-self.config.shopper_cap :])
+
+    def _settle(self, before: Counter[FitEvent], after: Counter[FitEvent]) -> None:
+        for event, times in (after - before).items():
+            self._count(event, float(times))
+        for event, times in (before - after).items():
+            self._count(event, -float(times))
+
+    def _count(self, event: FitEvent, sign: float) -> None:
+        one = np.zeros(3)
+        one[FIT_CLASSES.index(event.fit)] = sign
+        keys: tuple[Key, ...] = (("garment", event.garment), ("garment_size", event.garment, event.size))
+        for key in (*keys, ("shopper", event.shopper)):
+            at, counts = self._counts.get(key, (event.day, np.zeros(3)))
+            latest = max(at, event.day)
+            moved = counts * self._decay(latest - at) + one * self._decay(latest - event.day)
+            self._counts[key] = (latest, moved)
+
+    def _decay(self, days: float) -> float:
+        return float(0.5 ** (max(days, 0.0) / self.config.half_life_days))

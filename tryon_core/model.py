@@ -1,0 +1,145 @@
+"""The model: towers encode each part alone, a fusion per view joins them, a head per task answers.
+
+It knows parts only by the registry's kinds and owners, so a new part is an entry in `batch` and a line of config.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .batch import CHART, MEASUREMENTS, SIZE_FIELDS, Column, part_named
+from .config import ImageTower, ModelConfig, NumbersTower, TextTower
+from .errors import ConfigError, expected_one_of
+from .fusion import Fusion
+from .image_encoder import ImageEncoder
+from .numbers_encoder import NumbersEncoder
+from .tasks import TASKS, View, ease
+from .text import TextArrays, text_arrays
+from .text_encoder import TextEncoder
+
+Embedded = Mapping[str, tuple[Tensor, Tensor]]
+"""Part name to (float32[U, dim] embeddings, int64[B] index into them, −1 where the row lacks the part)."""
+
+_CHART_COLUMNS = [SIZE_FIELDS.index(f"{key}_{end}") for key in CHART for end in ("low", "high")]
+_BODY_COLUMNS = [MEASUREMENTS.index(key) for key in CHART]
+
+
+class Model(nn.Module):
+    """A multimodal model of shopper and garment.
+
+    Raises:
+        ConfigError: the config names an unknown part or task, or parts and towers of different kinds.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.towers = nn.ModuleDict({name: self._tower(name) for name in config.towers})
+        for task in config.tasks:
+            if task not in TASKS:
+                raise ConfigError(expected_one_of("task", task, TASKS))
+        if "ease" in config.parts and not ("body" in config.tasks and "size" in config.parts):
+            raise ConfigError("expected task body and part size with part ease, which is their difference")
+        views = dict.fromkeys(TASKS[task].view for task in config.tasks)
+        self.fusions = nn.ModuleDict({view: Fusion(config.fusion, self._dims(view)) for view in views})
+        width = config.fusion.width
+        self.heads = nn.ModuleDict({task: nn.Linear(width, TASKS[task].num_outputs) for task in config.tasks})
+
+    def encode(self, part: str, values: Any) -> Tensor:
+        """Return float32[U, dim], one embedding per value, none depending on its neighbours.
+
+        In evaluation, embeddings of images and texts are rounded to half precision, which is how they travel and are
+        kept, so that a cached one and a new one are the same.
+
+        Args:
+            values: uint8[U, H, W(, 3)] for images, `TextArrays` or a list of texts for texts, float32[U, width] for
+                numbers; numpy or torch.
+        """
+        tower = self.config.parts[part]
+        encoder, settings = self.towers[tower], self.config.towers[tower]
+        device = next(encoder.parameters()).device
+        if isinstance(settings, TextTower):
+            arrays = values if isinstance(values, TextArrays) else text_arrays(values, settings.rows, settings.max_tokens)
+            tensors = [torch.as_tensor(a).to(device) for a in (arrays.ids, arrays.values, arrays.lengths)]
+            embedding: Tensor = encoder(*tensors)
+        else:
+            embedding = encoder(torch.as_tensor(np.asarray(values)).to(device))
+        if self.training or isinstance(settings, NumbersTower):
+            return embedding
+        return embedding.half().float()
+
+    def embed(self, batch: Mapping[str, Column[Any]]) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return the embeddings of every part of a batch that the model uses and some row has."""
+        device = next(self.parameters()).device
+        return {
+            part: (self.encode(part, batch[part].values), torch.as_tensor(batch[part].index).to(device))
+            for part in self.config.parts
+            if part in batch and batch[part].present.any()
+        }
+
+    def fuse(self, embedded: Embedded, size: Column[Any] | None, num_rows: int) -> dict[str, Tensor]:
+        """Return each task's raw outputs, float32[num_rows, num_outputs], from embeddings.
+
+        Args:
+            size: the raw part `size`, from which `ease` is derived; None where no row has it.
+            num_rows: rows of the batch, which no part may have.
+        """
+        outputs = self._heads(("shopper", "garment"), embedded, num_rows)
+        if "ease" in self.config.parts and size is not None:
+            numbers = torch.as_tensor(size.values, device=outputs["body"].device)
+            index = torch.as_tensor(size.index, device=numbers.device)
+            body = TASKS["body"].predict(outputs["body"].detach(), 1.0)[:, _BODY_COLUMNS]
+            difference = ease(body, numbers[index][:, _CHART_COLUMNS])
+            rows = torch.arange(num_rows, device=numbers.device).masked_fill(index < 0, -1)
+            embedded = {**embedded, "ease": (self.encode("ease", difference), rows)}
+        return outputs | self._heads(("pair",), embedded, num_rows)
+
+    def forward(self, batch: Mapping[str, Column[Any]]) -> dict[str, Tensor]:
+        """Return each task's raw outputs, float32[B, num_outputs]."""
+        num_rows = len(next(iter(batch.values())).index)
+        return self.fuse(self.embed(batch), batch.get("size"), num_rows)
+
+    def _heads(self, views: tuple[View, ...], embedded: Embedded, num_rows: int) -> dict[str, Tensor]:
+        outputs: dict[str, Tensor] = {}
+        for view in views:
+            tasks = [task for task in self.config.tasks if TASKS[task].view == view]
+            if tasks:
+                features = self._fused(view, embedded, num_rows)
+                outputs |= {task: self.heads[task](features) for task in tasks}
+        return outputs
+
+    def _fused(self, view: str, embedded: Embedded, num_rows: int) -> Tensor:
+        """Fuse a view's parts once per distinct combination of them, then give each row its own."""
+        fusion = self.fusions[view]
+        assert isinstance(fusion, Fusion)
+        device = next(self.parameters()).device
+        names = [name for name in fusion.names if name in embedded]
+        index = torch.stack([torch.full((num_rows,), -1, device=device), *(embedded[n][1] for n in names)], dim=1)
+        distinct, row_of = torch.unique(index, dim=0, return_inverse=True)
+        parts = {"": (distinct.new_zeros(len(distinct), 1).float(), distinct[:, 0] >= 0)}
+        for column, name in enumerate(names, start=1):
+            chosen = distinct[:, column]
+            parts[name] = (embedded[name][0][chosen.clamp_min(0)], chosen >= 0)
+        fused: Tensor = fusion(parts)[row_of]
+        return fused
+
+    def _tower(self, name: str) -> nn.Module:
+        tower = self.config.towers[name]
+        parts = [part_named(part) for part, own in self.config.parts.items() if own == name]
+        if any(part.kind != tower.type for part in parts):
+            kinds = {part.name: part.kind for part in parts}
+            raise ConfigError(f"expected parts of kind {tower.type} on tower {name!r}, got {kinds}")
+        if isinstance(tower, ImageTower):
+            return ImageEncoder(tower)
+        return TextEncoder(tower) if isinstance(tower, TextTower) else NumbersEncoder(tower, parts[0])
+
+    def _dims(self, view: View) -> dict[str, int]:
+        seen = [p for p in self.config.parts if view == "pair" or part_named(p).owner == view]
+        if not seen:
+            raise ConfigError(f"expected parts that belong to the {view}, got {sorted(self.config.parts)}")
+        return {part: self.config.towers[self.config.parts[part]].embedding_dim for part in seen}

@@ -1,0 +1,47 @@
+"""Encodes parts that are numbers with gaps (sizes, charts, history, ease); too cheap to be a stage of its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .batch import Part
+from .config import NumbersTower
+
+_DEFAULT_STD = 5.0
+
+
+class NumbersEncoder(nn.Module):
+    """Standardises what is known, says what is unknown, and embeds both by two layers."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, tower: NumbersTower, part: Part) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(part.width))
+        self.register_buffer("std", torch.full((part.width,), _DEFAULT_STD))
+        self.layers = nn.Sequential(
+            nn.Linear(2 * part.width, tower.hidden), nn.GELU(), nn.Linear(tower.hidden, tower.embedding_dim), nn.GELU()
+        )
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Return float32[U, embedding_dim].
+
+        Args:
+            numbers: float32[U, width of the part], NaN where unknown.
+        """
+        known = ~numbers.isnan()
+        scaled = torch.where(known, (numbers - self.mean) / self.std, 0.0).clamp(-8, 8)
+        embedding: Tensor = self.layers(torch.cat([scaled, known.to(scaled.dtype)], dim=1))
+        return embedding
+
+    @torch.no_grad()
+    def standardise_by(self, numbers: Tensor) -> None:
+        """Take mean and spread of each number from training data, float32[N, width]; constant ones keep spread 1."""
+        known = ~numbers.isnan()
+        count = known.sum(dim=0).clamp_min(1)
+        filled = torch.where(known, numbers, 0.0)
+        self.mean.copy_(filled.sum(dim=0) / count)
+        variance = torch.where(known, (numbers - self.mean).square(), 0.0).sum(dim=0) / count
+        self.std.copy_(torch.where(variance > 1e-6, variance.sqrt(), 1.0))

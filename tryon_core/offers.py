@@ -1,0 +1,125 @@
+"""One shopper before many garments in many sizes: the rows to score, the scores, and the choice among them.
+
+Torch-free: the ingress builds jobs and reads scores; `scoring` computes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .batch import FIT_CLASSES, SIZE_FIELDS, Column
+from .garment import Garment, size_numbers
+from .history import History
+
+_FIT = FIT_CLASSES.index("fit")
+
+
+@dataclass(frozen=True)
+class Offers:
+    """A row for each size of each garment; a garment without sizes has one row of no size."""
+
+    garment: npt.NDArray[np.int64]
+    """int64[R], which garment."""
+    size: npt.NDArray[np.int64]
+    """int64[R], which of its sizes; −1 for none."""
+    numbers: npt.NDArray[np.float32]
+    """float32[R, len(SIZE_FIELDS)], part `size`."""
+    history: npt.NDArray[np.float32] | None = None
+    """float32[R, len(HISTORY_FIELDS)], part `history`; None where there is no history."""
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """The rows of one request as they travel to fusion: half-precision embeddings, plain numbers."""
+
+    num_rows: int
+    embeddings: Mapping[str, Column[npt.NDArray[np.float16]]] = field(default_factory=dict)
+    """Part name to float16[U, dim] and int64[R]."""
+    numbers: Mapping[str, Column[npt.NDArray[np.float32]]] = field(default_factory=dict)
+    """Part name to float32[U, width] and int64[R]."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the model says of each row; an array of a task that the model lacks is empty."""
+
+    fit: npt.NDArray[np.float32]
+    """float32[R, 3], calibrated probabilities of small, fit, large."""
+    match: npt.NDArray[np.float32]
+    """float32[R], P(kept)."""
+    body: npt.NDArray[np.float32]
+    """float32[R, len(MEASUREMENTS)], the shopper's measurements, cm and kg, the same in every row."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A garment and the row of the size that is recommended in it."""
+
+    garment: int
+    row: int
+    rows: npt.NDArray[np.int64]
+    """int64[S], all rows of the garment, in its sizes' order."""
+
+
+def offers_of(garments: Sequence[Garment], history: History | None, shopper: str | None, day: float) -> Offers:
+    """Return the rows to score for one shopper.
+
+    Args:
+        shopper: the key of the shopper's own earlier order lines; None where unknown.
+        day: the moment as of which history counts, in the history's own days.
+    """
+    pairs = [(g, s) for g, garment in enumerate(garments) for s in (range(len(garment.sizes)) or (-1,))]
+    nothing = np.full(len(SIZE_FIELDS), np.nan, dtype=np.float32)
+    numbers = [nothing if s < 0 else size_numbers(garments[g], s) for g, s in pairs]
+    index = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    offers = Offers(index[:, 0], index[:, 1], np.stack(numbers) if numbers else np.zeros((0, len(SIZE_FIELDS)), "f"))
+    if history is None:
+        return offers
+    rows = [_history(history, garments[g], s, shopper, day) for g, s in pairs]
+    return Offers(offers.garment, offers.size, offers.numbers, np.stack(rows) if rows else None)
+
+
+def score_job(
+    offers: Offers, shopper: Mapping[str, Any], garments: Mapping[str, Column[npt.NDArray[np.float16]]]
+) -> ScoreJob:
+    """Return the job that scores offers.
+
+    Args:
+        shopper: part name to float16[dim], the shopper's own embeddings; missing parts absent.
+        garments: part name to float16[U, dim] and int64[G], per garment.
+    """
+    rows = len(offers.garment)
+    embeddings = {part: Column(np.asarray(e)[None], np.zeros(rows, np.int64)) for part, e in shopper.items()}
+    embeddings |= {part: Column(c.values, c.index[offers.garment]) for part, c in garments.items() if c.present.any()}
+    every = np.arange(rows)
+    numbers = {"size": Column(offers.numbers, np.where(offers.size >= 0, every, -1))}
+    if offers.history is not None:
+        numbers["history"] = Column(offers.history, every)
+    return ScoreJob(rows, embeddings, numbers)
+
+
+def choose(offers: Offers, scores: Scores, *, in_stock: npt.NDArray[np.bool_] | None = None) -> list[Choice]:
+    """Return each garment with its recommended size, best first: the size most likely to fit, ranked by match.
+
+    Args:
+        in_stock: bool[R]; a row that is not in stock is scored but never recommended. A garment without any stays out.
+    """
+    allowed = np.ones(len(offers.garment), bool) if in_stock is None else in_stock
+    fitness = scores.fit[:, _FIT] if scores.fit.size else scores.match
+    choices = []
+    for garment in range(int(offers.garment.max(initial=-1)) + 1):
+        rows = np.flatnonzero(offers.garment == garment)
+        candidates = rows[allowed[rows]]
+        if len(candidates):
+            choices.append(Choice(garment, int(candidates[fitness[candidates].argmax()]), rows))
+    return sorted(choices, key=lambda choice: -float(scores.match[choice.row]))
+
+
+def _history(history: History, garment: Garment, size: int, shopper: str | None, day: float) -> Any:
+    label = garment.sizes[size].label if size >= 0 else ""
+    return history.features(garment.history_id, label, shopper, day)

@@ -1,0 +1,107 @@
+"""Model configs by name; presets are functions, so that each call gives a fresh one to change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .config import FusionConfig, ImageTower, ModelConfig, NumbersTower, TextTower
+from .errors import ConfigError, expected_one_of
+
+_PARTS = {
+    "person_mask": "person_mask",
+    "shopper_words": "text",
+    "garment_image": "garment_image",
+    "garment_words": "text",
+    "size": "size",
+    "history": "history",
+    "ease": "ease",
+}
+
+
+def preset(name: str) -> ModelConfig:
+    """Return a preset's config.
+
+    Raises:
+        ConfigError: no preset has that name.
+    """
+    if name not in PRESETS:
+        raise ConfigError(expected_one_of("preset", name, PRESETS))
+    return PRESETS[name]()
+
+
+def _article() -> ModelConfig:
+    """The published model with its faults mended: CNN and bidirectional LSTM, concatenated, binary cross-entropy."""
+    return ModelConfig(
+        name="article",
+        parts={"photo": "photo", "shopper_words": "text", "garment_words": "text"},
+        towers={
+            "photo": ImageTower(encoder="cnn", height=128, width=128, stages=(32, 64), embedding_dim=256),
+            "text": TextTower(encoder="lstm", width=128, embedding_dim=256, dropout=0.0),
+        },
+        fusion=FusionConfig(kind="concat", width=256, depth=0),
+        tasks={"match": 1.0},
+    )
+
+
+def _tiny() -> ModelConfig:
+    """Small enough that a test trains it."""
+    numbers = NumbersTower(embedding_dim=16, hidden=16)
+    return ModelConfig(
+        name="tiny",
+        parts=_PARTS,
+        towers={
+            "person_mask": _of_masks(ImageTower(encoder="cnn", height=48, width=32, stages=(8, 8), embedding_dim=16)),
+            "garment_image": ImageTower(encoder="cnn", height=32, width=32, stages=(8, 8), embedding_dim=16),
+            "text": TextTower(encoder="gru", width=16, embedding_dim=16, max_tokens=48),
+            "size": numbers,
+            "history": numbers,
+            "ease": numbers,
+        },
+        fusion=FusionConfig(width=32, depth=1),
+    )
+
+
+def _base() -> ModelConfig:
+    """The shipped default: fast on a CPU."""
+    cnn = ImageTower(encoder="cnn", height=64, width=64, stages=(24, 48, 64), stem_stride=2)
+    return ModelConfig(
+        name="base",
+        parts=_PARTS,
+        towers={
+            "person_mask": _of_masks(replace(cnn, height=96, stages=(16, 32, 48))),
+            "garment_image": cnn,
+            "text": TextTower(encoder="gru", width=64, embedding_dim=64),
+            "size": NumbersTower(),
+            "history": NumbersTower(embedding_dim=32, hidden=32),
+            "ease": NumbersTower(),
+        },
+        fusion=FusionConfig(kind="concat", width=128, depth=2, dropout=0.1),
+    )
+
+
+def _large() -> ModelConfig:
+    """ViT-B/16 and a 12-layer text transformer; for GPUs."""
+    return ModelConfig(
+        name="large",
+        parts=_PARTS,
+        towers={
+            "person_mask": _of_masks(ImageTower(encoder="resnet18", height=256, width=192, embedding_dim=256)),
+            "garment_image": ImageTower(encoder="vit_b_16", height=224, width=224, embedding_dim=256),
+            "text": TextTower(
+                encoder="transformer", width=512, depth=12, num_heads=8, embedding_dim=256, max_tokens=128, dropout=0.1
+            ),
+            "size": NumbersTower(embedding_dim=128, hidden=128),
+            "history": NumbersTower(embedding_dim=64, hidden=64),
+            "ease": NumbersTower(embedding_dim=128, hidden=128),
+        },
+        fusion=FusionConfig(kind="attention", width=512, depth=4, num_heads=8, dropout=0.1),
+    )
+
+
+def _of_masks(tower: ImageTower) -> ImageTower:
+    """Return a tower that takes masks: one channel, of which about a fifth is person."""
+    return replace(tower, channels=1, mean=(0.2,), std=(0.4,))
+
+
+PRESETS: dict[str, Callable[[], ModelConfig]] = {"article": _article, "tiny": _tiny, "base": _base, "large": _large}

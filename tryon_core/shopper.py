@@ -1,0 +1,51 @@
+"""What a shopper tells of themselves, as one text: a profile's fields are said in the words that the model reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A garment that the shopper has and how it fits."""
+
+    size: str
+    garment_id: str = ""
+    brand: str = ""
+    category: str = ""
+    fit: str = "fit"
+    """small, fit or large."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Fields of a form; every one may be missing."""
+
+    height_cm: float | None = None
+    weight_kg: float | None = None
+    usual_size: str = ""
+    age: int | None = None
+    sex: str = ""
+    preferences: str = ""
+    owned: tuple[Owned, ...] = ()
+
+
+def shopper_words(text: str, profile: Profile | None = None) -> str | None:
+    """Return free text and profile as one text, the profile first; None where neither says anything."""
+    said = [*(_sentences(profile) if profile else ()), text.strip()]
+    return ". ".join(sentence for sentence in said if sentence) or None
+
+
+def _sentences(profile: Profile) -> list[str]:
+    return [
+        f"{profile.height_cm:g} cm" if profile.height_cm else "",
+        f"{profile.weight_kg:g} kg" if profile.weight_kg else "",
+        f"usually size {profile.usual_size}" if profile.usual_size else "",
+        f"{profile.age} years" if profile.age else "",
+        profile.sex,
+        profile.preferences,
+        *(f"owns {own.brand} {own.category} size {own.size} {_FELT[own.fit]}" for own in profile.owned),
+    ]
+
+
+_FELT = {"small": "too small", "fit": "fits", "large": "too large"}

@@ -1,0 +1,101 @@
+"""Tasks: what is predicted from a fused view of an example, how it is scored, and what the numbers mean.
+
+A new task is one class, one line in `TASKS` and one test.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .batch import CATEGORIES, FIT_CLASSES, MEASUREMENTS
+
+View = Literal["pair", "shopper", "garment"]
+"""Which parts a task may see: everything, the shopper's alone, or the garment's alone."""
+
+
+class Task(Protocol):
+    """One head: raw outputs of length `num_outputs` from the fused view, a loss that skips missing targets."""
+
+    view: View
+    num_outputs: int
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return float32[], the mean over the targets present; 0 where none is."""
+        ...
+
+    def predict(self, outputs: Tensor, temperature: float) -> Tensor:
+        """Return what is answered: probabilities, or values in their units."""
+        ...
+
+
+class Match:
+    """P(kept): the size and the style suit. Target float32[B], 1 kept, 0 returned, NaN unknown."""
+
+    view: View = "pair"
+    num_outputs = 1
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return the binary cross-entropy of float32[B, 1] logits."""
+        known = ~target.isnan()
+        return F.binary_cross_entropy_with_logits(outputs[known, 0], target[known]) if known.any() else outputs.sum() * 0
+
+    def predict(self, outputs: Tensor, temperature: float) -> Tensor:
+        """Return float32[B], probabilities."""
+        return (outputs[:, 0] / temperature).sigmoid()
+
+
+class Classes:
+    """One of several classes. Target int64[B], −1 unknown."""
+
+    def __init__(self, view: View, names: tuple[str, ...]) -> None:
+        self.view: View = view
+        self.num_outputs = len(names)
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return the cross-entropy of float32[B, C] logits."""
+        return F.cross_entropy(outputs, target, ignore_index=-1) if (target >= 0).any() else outputs.sum() * 0
+
+    def predict(self, outputs: Tensor, temperature: float) -> Tensor:
+        """Return float32[B, C], probabilities that sum to 1."""
+        return (outputs / temperature).softmax(dim=1)
+
+
+class Body:
+    """The shopper's measurements. Target float32[B, M] in the units of `batch.MEASUREMENTS`, NaN unknown."""
+
+    view: View = "shopper"
+    num_outputs = len(MEASUREMENTS)
+    centre = (170.0, 75.0, 98.0, 85.0, 100.0, 60.0, 80.0, 85.0, 36.0)
+    spread = (10.0, 15.0, 10.0, 12.0, 9.0, 6.0, 6.0, 6.0, 4.0)
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return the mean squared error in units of `spread`."""
+        known = ~target.isnan()
+        scaled = (target - outputs.new_tensor(self.centre)) / outputs.new_tensor(self.spread)
+        return F.mse_loss(outputs[known], scaled[known]) if known.any() else outputs.sum() * 0
+
+    def predict(self, outputs: Tensor, temperature: float) -> Tensor:
+        """Return float32[B, M] in cm and kg; a temperature does not apply."""
+        return outputs * outputs.new_tensor(self.spread) + outputs.new_tensor(self.centre)
+
+
+TASKS: dict[str, Task] = {
+    "match": Match(),
+    "fit": Classes("pair", FIT_CLASSES),
+    "body": Body(),
+    "category": Classes("garment", CATEGORIES),
+}
+
+
+def ease(body: Tensor, chart: Tensor) -> Tensor:
+    """Return float32[B, 2K], a chart's bounds less the body's measurements, in cm; NaN where the chart is silent.
+
+    Args:
+        body: float32[B, K], measurements in the chart's order.
+        chart: float32[B, 2K], (low, high) per measurement.
+    """
+    return chart - torch.repeat_interleave(body, 2, dim=1)
