@@ -17,7 +17,7 @@ from safetensors.numpy import load as parse_safetensors
 from safetensors.numpy import save as dump_safetensors
 
 from .config import ModelConfig
-from .errors import CheckpointError
+from .errors import CheckpointError, ConfigError
 from .fingerprint import model_fingerprint, tower_fingerprint
 from .history import History
 from .manifest import CARD_FILE, CONFIG_FILE, HISTORY_FILE, WEIGHTS_FILE, Manifest, join, read_manifest
@@ -48,7 +48,10 @@ def load_checkpoint(url: str, device: str = "cpu") -> Checkpoint:
         raise CheckpointError(f"expected {WEIGHTS_FILE} in {url}, got none") from err
     except (OSError, SafetensorError) as err:
         raise CheckpointError(f"expected a whole {WEIGHTS_FILE} in {url}, got one that does not read: {err}") from err
-    model = Model(manifest.config)
+    try:
+        model = Model(manifest.config)
+    except ConfigError as err:
+        raise CheckpointError(f"expected a model in {CONFIG_FILE} in {url} that can be built: {err}") from err
     _check_fit(model.state_dict(), arrays, url)
     if describe(manifest.config, arrays, manifest.calibration, manifest.metrics) != manifest:
         raise CheckpointError(
@@ -107,11 +110,11 @@ def describe(config: ModelConfig, arrays: Arrays, calibration: Mapping[str, Any]
 
 def _packed(tensor: torch.Tensor) -> npt.NDArray[Any]:
     half = tensor.is_floating_point() and tensor.ndim > 1
-    return np.ascontiguousarray((tensor.detach().half() if half else tensor.detach()).cpu().numpy())
+    return np.asarray((tensor.detach().half() if half else tensor.detach()).cpu().numpy(), order="C")
 
 
 def _check_fit(expected: Mapping[str, torch.Tensor], arrays: Arrays, url: str) -> None:
-    for name in expected.keys() | arrays.keys():
+    for name in sorted(expected.keys() | arrays.keys()):
         want = tuple(expected[name].shape) if name in expected else None
         have = tuple(arrays[name].shape) if name in arrays else None
         if want != have:

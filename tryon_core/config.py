@@ -78,6 +78,7 @@ class TextTower:
         _require(self.encoder in TEXT_ENCODERS, expected_one_of("text encoder", self.encoder, TEXT_ENCODERS))
         _require(self.rows >= 65_536, f"expected at least 65536 rows, got {self.rows}")
         _require(self.max_tokens >= 1, f"expected max_tokens of at least 1, got {self.max_tokens}")
+        _require(min(self.width, self.depth, self.num_heads) > 0, "expected width, depth and num_heads over 0")
         _require(0 <= self.dropout < 1, f"expected dropout in [0, 1), got {self.dropout}")
         _require(self.width % self.num_heads == 0, f"expected width {self.width} divisible by {self.num_heads} heads")
 
@@ -117,9 +118,13 @@ class FusionConfig:
 
     def __post_init__(self) -> None:
         _require(self.kind in FUSIONS, expected_one_of("fusion", self.kind, FUSIONS))
+        _require(min(self.width, self.num_heads) > 0, "expected width and num_heads over 0")
+        _require(self.depth >= 0, f"expected depth of at least 0, got {self.depth}")
+        _require(0 <= self.dropout < 1, f"expected dropout in [0, 1), got {self.dropout}")
         _require(self.width % self.num_heads == 0, f"expected width {self.width} divisible by {self.num_heads} heads")
         _require(self.weights is None or self.kind == "weighted", f"fusion weights need kind weighted, got {self.kind}")
-        _require(self.weights is None or min(self.weights.values()) > 0, "expected every fusion weight over 0")
+        given = {} if self.weights is None else self.weights
+        _require(isinstance(given, Mapping) and all(w > 0 for w in given.values()), "expected every fusion weight over 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +140,8 @@ class ModelConfig:
     """Task name (see `tasks.TASKS`) to its weight in the training loss."""
 
     def __post_init__(self) -> None:
-        _require(bool(self.parts), "expected at least one part")
-        _require(bool(self.tasks), "expected at least one task")
+        _require(isinstance(self.parts, Mapping) and bool(self.parts), "expected parts as an object of at least one")
+        _require(isinstance(self.tasks, Mapping) and bool(self.tasks), "expected tasks as an object of at least one")
         for part, tower in self.parts.items():
             _require(tower in self.towers, expected_one_of(f"tower of part {part!r}", tower, self.towers))
         for tower in self.towers:
@@ -156,6 +161,7 @@ class ModelConfig:
         Raises:
             ConfigError: a key is unknown or missing, or a value is out of range.
         """
+        _require(isinstance(data, Mapping), "expected a model config as an object")
         data = dict(data)
         towers = data.pop("towers", {})
         fusion = data.pop("fusion", {})
@@ -164,8 +170,8 @@ class ModelConfig:
 
 
 def _tower(name: str, data: Mapping[str, Any]) -> Tower:
-    kind = data.get("type")
-    if kind not in _TOWERS:
+    kind = data.get("type") if isinstance(data, Mapping) else data
+    if not isinstance(data, Mapping) or not isinstance(kind, str) or kind not in _TOWERS:
         raise ConfigError(expected_one_of(f"type of tower {name!r}", kind, _TOWERS))
     return _build(_TOWERS[kind], data)
 

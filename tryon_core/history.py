@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .batch import FIT_CLASSES
-from .errors import ConfigError, InputError
+from .errors import ConfigError, InputError, expected_one_of
 
 Counts = npt.NDArray[np.float64]
 """float64[3], decayed counts of small, fit, large."""
@@ -54,6 +54,10 @@ class FitEvent:
     day: float
     """Days since any fixed moment; the same for all events of a history."""
 
+    def __post_init__(self) -> None:
+        if self.fit not in FIT_CLASSES:
+            raise InputError(expected_one_of("fit", self.fit, FIT_CLASSES), "/fit")
+
 
 @dataclass
 class History:
@@ -68,7 +72,7 @@ class History:
         events = self._events[event.garment, event.shopper]
         before = self._counted(events)
         events.append(event)
-        events.sort(key=lambda e: e.day)
+        events.sort(key=lambda e: (e.day, e.size, e.fit))
         self._settle(before, self._counted(events))
 
     def remove(self, event: FitEvent) -> None:

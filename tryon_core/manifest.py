@@ -80,20 +80,21 @@ def read_history(url: str) -> tuple[History, float] | None:
     Raises:
         CheckpointError: the file is damaged.
     """
-    from pyarrow import ArrowInvalid, parquet
+    from pyarrow import parquet
 
     try:
         with fsspec.open(join(url, HISTORY_FILE), "rb") as file:
             table = parquet.read_table(file)
         meta = json.loads(table.schema.metadata[b"tryon"])
+        rows = table.to_pylist()
+        counts: list[tuple[Key, Any]] = [(_key(row), (row["small"], row["fit"], row["large"])) for row in rows]
+        day = float(meta["day"])
+        return History.from_rows(counts, day, HistoryConfig(**_tuples(meta["config"]))), day
     except FileNotFoundError:
         return None
-    except (ArrowInvalid, KeyError, TypeError, ValueError) as err:
-        raise CheckpointError(f"expected a whole {HISTORY_FILE} in {url}, got one that does not read: {err}") from err
-    rows = table.to_pylist()
-    counts: list[tuple[Key, Any]] = [(_key(row), (row["small"], row["fit"], row["large"])) for row in rows]
-    day = float(meta["day"])
-    return History.from_rows(counts, day, HistoryConfig(**_tuples(meta["config"]))), day
+    except (OSError, KeyError, TypeError, ValueError, ConfigError) as err:
+        why = " ".join(str(err).split())
+        raise CheckpointError(f"expected a whole {HISTORY_FILE} in {url}, got one that does not read: {why}") from err
 
 
 def join(url: str, name: str) -> str:

@@ -90,7 +90,7 @@ class Model(nn.Module):
             num_rows: rows of the batch, which no part may have.
         """
         outputs = self._heads(("shopper", "garment"), embedded, num_rows)
-        if "ease" in self.config.parts and size is not None:
+        if "ease" in self.config.parts and size is not None and size.present.any():
             numbers = torch.as_tensor(size.values, device=outputs["body"].device)
             index = torch.as_tensor(size.index, device=numbers.device)
             body = TASKS["body"].predict(outputs["body"].detach(), 1.0)[:, _BODY_COLUMNS]

@@ -117,7 +117,8 @@ def choose(offers: Offers, scores: Scores, *, in_stock: npt.NDArray[np.bool_] | 
         candidates = rows[allowed[rows]]
         if len(candidates):
             choices.append(Choice(garment, int(candidates[fitness[candidates].argmax()]), rows))
-    return sorted(choices, key=lambda choice: -float(scores.match[choice.row]))
+    rank = scores.match if scores.match.size else fitness
+    return sorted(choices, key=lambda choice: -float(rank[choice.row]))
 
 
 def _history(history: History, garment: Garment, size: int, shopper: str | None, day: float) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from typing import Any
 
@@ -41,12 +42,12 @@ def decode(content: bytes, *, longest_px: int = 1024) -> RGB:
         raise TooLargeError(f"expected an image file of at most {MAX_BYTES} bytes, got {len(content)}")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(content), formats=FORMATS)
             _check_size(*image.size)
             image.draft("RGB", (2 * longest_px, 2 * longest_px))
             image.load()
-            upright = ImageOps.exif_transpose(image)
+            upright = _averageable(ImageOps.exif_transpose(image))
     except (InputError, TooLargeError):
         raise
     except Image.DecompressionBombError as err:
@@ -54,7 +55,7 @@ def decode(content: bytes, *, longest_px: int = 1024) -> RGB:
     except UnidentifiedImageError as err:
         start = content[:8]
         raise UnsupportedImageError(f"expected a JPEG, PNG or WebP image, got {_kind(start)}") from err
-    except (OSError, SyntaxError, ValueError, EOFError) as err:
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as err:
         raise UnsupportedImageError(f"expected a whole image, got one that is cut off or damaged: {err}") from err
     upright.thumbnail((longest_px, longest_px), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(_on_white(upright))
@@ -81,6 +82,15 @@ def _check_size(width: int, height: int) -> None:
         raise TooLargeError(f"expected an image of at most {MAX_PIXELS} pixels, got {width} x {height}")
     if min(width, height) < MIN_SIDE_PX:
         raise InputError(f"expected an image of at least {MIN_SIDE_PX} x {MIN_SIDE_PX} pixels, got {width} x {height}")
+
+
+def _averageable(image: Image.Image) -> Image.Image:
+    """Return an image in a mode whose pixels resizing can average: Pillow picks among palette indices and clips 16 bits."""
+    if image.mode.startswith("I"):
+        return image.point(lambda value: value * (1 / 256)).convert("L")
+    if image.mode in ("1", "P"):
+        return image.convert("RGBA" if "transparency" in image.info else "RGB")
+    return image
 
 
 def _on_white(image: Image.Image) -> Image.Image:

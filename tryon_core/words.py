@@ -17,6 +17,7 @@ from .numerals import CJK_NUMERALS, chinese_number
 
 PARSER_VERSION = 1
 MAX_CHARACTERS = 10_000
+_LARGEST = 1e9
 
 LETTER_SIZES = {
     "xxxs": -4.0,
@@ -61,21 +62,24 @@ _UNITS = sorted([*_CM, *_KG], key=len, reverse=True)
 _NUM = r"\d+(?:[.,]\d+)?"
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\u3040-\u30ff\uac00-\ud7af"
 _ZH = f"[{CJK_NUMERALS}]"
+_ZH_UNITS = "毫米|厘米|公分|英寸|公斤|千克|米|尺(?!码)|寸|斤|磅"
 _PATTERN = re.compile(
     "|".join(
         (
-            r"(?P<ft>[4-7])\s*(?:'|ft\.?|feet|foot)\s*(?P<inch>1[01]|\d)?(?:\.5)?\s*(?:''|\"|in(?:ch(?:es)?)?\b)?(?!\d)",
-            r"(?P<st>\d{1,2})\s*(?:st|stone)\s*(?P<st_lb>\d{1,2})\s*(?:lbs?|pounds)?\b",
+            r"(?P<ft>[4-7])\s*(?:'|ft\.?|feet|foot)\s*(?P<inch>(?:1[01]|\d)(?:\.5)?)?"
+            r"\s*(?:''|\"|in(?:ch(?:es)?)?(?![a-z]))?(?!\d)",
+            r"(?P<st>\d{1,2})\s*(?:st|stone)\s*(?P<st_lb>\d{1,2})\s*(?:lbs?|pounds)?(?![a-z0-9])",
             rf"(?P<m>[12]|{_ZH})\s*(?:m|米)\s*(?P<m_rest>\d{{1,2}}|{_ZH}{{1,3}})(?![\d.])",
             rf"(?P<chi>{_NUM}|{_ZH}+)\s*尺\s*(?P<cun>\d|{_ZH})(?:寸)?",
-            rf"(?<![a-z])(?P<system>eu|us|uk|fr|it|de|w|jeans)\s*-?\s*(?P<sized>{_NUM})(?![\d])(?!\s*(?:cm|kg|lb))",
+            rf"(?<![a-z])(?P<system>eu|us|uk|fr|it|de|w|jeans)\s*(?:-\s*)?(?![12](?:[.,]\d+)?\s*m(?![a-z]))(?P<sized>{_NUM})"
+            r"(?!\d|[.,]\d|\s*(?:cm|mm|kg|kilo|lb|pound|stone|ft|feet|foot|'))",
             rf"(?P<zhsize>{_NUM}|{_ZH}+)\s*码",
-            r"(?P<band>(?:2[68]|3[02468]|4[024]))(?P<cup>aa|a|b|c|d{1,4}|e|f|g|h)\b",
+            r"(?P<band>(?:2[68]|3[02468]|4[024]))(?P<cup>aa|a|b|c|d{1,4}|e|f|g|h)(?![a-z0-9])",
             r"(?<![a-z0-9'])(?P<letter>(?:[1-7]|x{1,3})?x[sl]|xs|xl|s|m|l)(?![a-z0-9'])\s*码?",
             rf"(?P<value>{_NUM})\s*(?P<unit>{'|'.join(_UNITS)})(?![a-z])",
-            rf"(?P<zhvalue>{_ZH}+)\s*(?P<zhunit>毫米|厘米|公分|英寸|公斤|千克|米|尺|寸|斤|磅)半?",
+            rf"(?P<zhvalue>{_ZH}+)\s*(?P<zhunit>{_ZH_UNITS})半?",
             rf"(?P<number>{_NUM})",
-            rf"(?P<cjk>[{_CJK}]+)",
+            rf"(?P<cjk>(?:(?!{_ZH}{{1,8}}\s*(?:{_ZH_UNITS}|码))[{_CJK}])+)",
             rf"(?P<word>(?:(?![{_CJK}])[^\W\d_])+)",
         )
     )
@@ -121,7 +125,7 @@ def _tokens_of(match: re.Match[str]) -> list[Token]:
 
 
 def _number(text: str) -> float:
-    return float(text.replace(",", ".")) if text[0].isdigit() else chinese_number(text)
+    return min(float(text.replace(",", ".")) if text[0].isdigit() else chinese_number(text), _LARGEST)
 
 
 def _feet(match: re.Match[str]) -> list[Token]:

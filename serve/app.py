@@ -1,0 +1,80 @@
+"""The HTTP application: its routes as a table, its errors, its OpenAPI page. It knows the ingress only by protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tryon_core.errors import TryonError
+
+from .config import Settings
+from .envelope import Envelope, problem
+from .errors import RouteError
+from .metrics import Metrics
+from .recommender import Recommender
+from .routes import health, pages, predict, recommendations
+from .routes.health import Probe
+from .schema import RecommendationsIn
+
+
+class Service(Protocol):
+    """What the routes need of the ingress."""
+
+    settings: Settings
+    metrics: Metrics
+
+    @property
+    def recommender(self) -> Recommender:
+        """The recommender of the loaded model."""
+        ...
+
+
+def build_app(service: Service) -> FastAPI:
+    """Return the application; it starts the readiness probe with itself."""
+    probe = Probe(service)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        task = asyncio.create_task(probe.run())
+        yield
+        task.cancel()
+
+    app = FastAPI(
+        title="tryon",
+        version="1",
+        summary="Size and style recommendation from a shopper's photo and words.",
+        lifespan=lifespan,
+        middleware=[Middleware(Envelope, metrics=service.metrics, timeout_ms=service.settings.timeout_ms)],
+    )
+    app.state.service, app.state.probe = service, probe
+    for routes in (predict, recommendations, health, pages):
+        app.include_router(routes.router)
+    app.add_exception_handler(TryonError, _on_error)
+    app.add_exception_handler(HTTPException, _on_route_error)
+    _describe(app)
+    return app
+
+
+async def _on_error(request: Request, err: Exception) -> Response:
+    return problem(err, request.state.request_id)
+
+
+async def _on_route_error(request: Request, err: Exception) -> Response:
+    assert isinstance(err, HTTPException)
+    return problem(RouteError(err.status_code, str(err.detail)), request.state.request_id)
+
+
+def _describe(app: FastAPI) -> None:
+    """Add the bodies that are read by hand to the generated OpenAPI page."""
+    generated = app.openapi()
+    schema: dict[str, Any] = RecommendationsIn.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts = schema.pop("$defs")
+    generated["components"]["schemas"] |= parts | {"RecommendationsIn": schema}

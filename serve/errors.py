@@ -1,0 +1,64 @@
+"""What can go wrong in serving, and the one table that turns every error into an HTTP status."""
+
+from __future__ import annotations
+
+from tryon_core.errors import InputError, TooLargeError, TryonError, UnsupportedImageError
+
+
+class NotParseableError(InputError):
+    """A body is not what its content type says."""
+
+
+class FieldsError(InputError):
+    """Several fields of a body are wrong.
+
+    Args:
+        fields: (JSON pointer, what is wrong) of each.
+    """
+
+    def __init__(self, fields: list[tuple[str, str]]) -> None:
+        super().__init__(f"{fields[0][0]}: {fields[0][1]}", fields[0][0])
+        self.fields = fields
+
+
+class UnavailableError(TryonError):
+    """A stage is overloaded, not ready, or serves another model than the request was begun with; worth a retry."""
+
+    retry_after_s = 1
+
+
+class DeadlineError(TryonError):
+    """The caller's deadline has passed."""
+
+
+class RouteError(TryonError):
+    """There is no such route, or not by this method.
+
+    Args:
+        status: 404 or 405.
+    """
+
+    def __init__(self, status: int, title: str) -> None:
+        super().__init__(title)
+        self.status = status
+
+
+STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
+    (NotParseableError, 400, "Not parseable"),
+    (TooLargeError, 413, "Too large"),
+    (UnsupportedImageError, 415, "Not an image that is read here"),
+    (InputError, 422, "A field is wrong"),
+    (UnavailableError, 503, "Not available now"),
+    (DeadlineError, 504, "The deadline has passed"),
+)
+"""Error class, status, title; the first that fits, anything else is 500."""
+
+
+def status_of(error: Exception) -> tuple[int, str]:
+    """Return an error's HTTP status and title."""
+    if isinstance(error, RouteError):
+        return error.status, str(error)
+    for kind, status, title in STATUS:
+        if isinstance(error, kind):
+            return status, title
+    return 500, "Internal error"

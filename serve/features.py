@@ -1,0 +1,115 @@
+"""Assets to features: looked up first, encoded once however many requests ask at the same time, then kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tryon_core.batch import part_named
+from tryon_core.fingerprint import content_key
+from tryon_core.manifest import Manifest
+
+from .batching import Batcher
+from .cache import CacheKey, FeatureCache
+from .metrics import Timings
+from .wire import Feature
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One thing to encode."""
+
+    part: str
+    content: bytes | str
+    """A compressed image, or a text."""
+
+    def __repr__(self) -> str:
+        return f"Asset({self.part}, {len(self.content)})"  # never the content: it may be a photo
+
+
+class Features:
+    """The features of one model's parts.
+
+    Args:
+        batchers: part name to the batcher of its stage.
+        secret: keys the content hashes.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        cache: FeatureCache,
+        batchers: Mapping[str, Batcher[bytes | str, Feature]],
+        secret: bytes,
+    ) -> None:
+        self._manifest, self._cache, self._batchers, self._secret = manifest, cache, batchers, secret
+        self._under_way: dict[CacheKey, asyncio.Task[Feature]] = {}
+        self._writes: set[asyncio.Task[None]] = set()
+
+    async def get(self, assets: Sequence[Asset], timings: Timings) -> dict[Asset, Feature]:
+        """Return the features of assets, each distinct one encoded at most once.
+
+        Raises:
+            UnavailableError: a stage is overloaded or serves another model.
+        """
+        keys = {asset: self.key(asset) for asset in assets if asset.part in self._manifest.config.parts}
+        with timings.stage("cache"):
+            known = await self._cache.get(list(dict.fromkeys(keys.values())))
+        missing = [asset for asset, key in keys.items() if key not in known]
+        stages = {stage: [a for a in missing if _stage(a) == stage] for stage in ("image", "text")}
+        encoded = await asyncio.gather(*(self._stage(name, own, keys, timings) for name, own in stages.items()))
+        new = {key: feature for features in encoded for key, feature in features.items()}
+        self._keep(new)
+        return {asset: known.get(key) or new[key] for asset, key in keys.items()}
+
+    async def encode(self, asset: Asset, timings: Timings) -> Feature:
+        """Return an asset's feature from its encoder, past the cache."""
+        return await self._batchers[asset.part].submit(asset.content, timings.waited)
+
+    async def close(self) -> None:
+        """Wait for what is being kept, then let go of the cache."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+        await self._cache.close()
+
+    async def _stage(
+        self, name: str, assets: Sequence[Asset], keys: Mapping[Asset, CacheKey], timings: Timings
+    ) -> dict[CacheKey, Feature]:
+        if not assets:
+            return {}
+        with timings.stage(name):
+            features = await asyncio.gather(*(self._once(asset, keys[asset], timings) for asset in assets))
+        return {keys[asset]: feature for asset, feature in zip(assets, features, strict=True)}
+
+    async def _once(self, asset: Asset, key: CacheKey, timings: Timings) -> Feature:
+        """Return a feature, joining whoever is waiting for the same one; nobody's leaving fails the others."""
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self.encode(asset, timings))
+            self._under_way[key] = task
+            task.add_done_callback(lambda done: self._arrived(key, done))
+        return await asyncio.shield(task)
+
+    def _arrived(self, key: CacheKey, task: asyncio.Task[Feature]) -> None:
+        self._under_way.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # marks it as seen where every waiter has gone
+
+    def _keep(self, features: Mapping[CacheKey, Feature]) -> None:
+        """Write to the cache off the request's path."""
+        if features:
+            task = asyncio.get_running_loop().create_task(self._cache.put(features))
+            self._writes.add(task)
+            task.add_done_callback(self._writes.discard)
+
+    def key(self, asset: Asset) -> CacheKey:
+        """Return the name of an asset's feature: part, encoder fingerprint, keyed content hash."""
+        tower = self._manifest.config.parts[asset.part]
+        content = asset.content.encode("utf-8", "surrogatepass") if isinstance(asset.content, str) else asset.content
+        name = f"tryon:{asset.part}:{self._manifest.towers[tower]}:{content_key(self._secret, content)}"
+        personal = part_named(asset.part).owner == "shopper" and part_named(asset.part).kind == "image"
+        return CacheKey(name, self._manifest.config.towers[tower].embedding_dim, personal)
+
+
+def _stage(asset: Asset) -> str:
+    return "text" if part_named(asset.part).kind == "text" else "image"

@@ -1,0 +1,91 @@
+"""Every metric's name, labels and buckets, and how processes of one node put their numbers together.
+
+prometheus-client's multiprocess mode: each process writes files in the node's folder, whoever is asked adds them up.
+Labels are few and bounded: routes, statuses, stages, tiers, outcomes, reasons that the code names, one fingerprint.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
+from prometheus_client.multiprocess import MultiProcessCollector
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+STAGES = ("queue", "cache", "image", "text", "fusion")
+
+
+class Metrics:
+    """The service's metrics in one process.
+
+    Args:
+        folder: the node's folder of metric files; made where missing. Empty keeps the numbers in this process.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # prometheus-client may have been imported before the folder
+        self._registry = registry = CollectorRegistry()
+        self.requests = Counter("tryon_requests_total", "Requests answered.", ("route", "status"), registry=registry)
+        self.request_seconds = Histogram(
+            "tryon_request_seconds", "Time to answer.", ("route",), buckets=SECONDS, registry=registry
+        )
+        self.stage_seconds = Histogram(
+            "tryon_stage_seconds", "Time of a request in a stage.", ("stage",), buckets=SECONDS, registry=registry
+        )
+        self.batch_items = Histogram(
+            "tryon_batch_items", "Items in a call of a stage.", ("stage",), buckets=ITEMS, registry=registry
+        )
+        self.cache_lookups = Counter(
+            "tryon_cache_lookups_total", "Features looked up.", ("tier", "outcome"), registry=registry
+        )
+        self.degraded = Counter(
+            "tryon_degraded_answers_total", "Answers given without a part.", ("reason",), registry=registry
+        )
+        self.model_info = Gauge(
+            "tryon_model_info", "The model that serves.", ("model",), registry=registry, multiprocess_mode="livemax"
+        )
+
+    def exposition(self) -> tuple[bytes, str]:
+        """Return this node's totals as Prometheus text and its content type."""
+        registry = self._registry
+        if self._folder:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, path=self._folder)  # type: ignore[no-untyped-call]
+        return prometheus_client.generate_latest(registry), prometheus_client.CONTENT_TYPE_LATEST
+
+
+class Timings:
+    """How long one request spent in each stage, in ms, and as a Server-Timing header."""
+
+    def __init__(self) -> None:
+        self.ms = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the block to a stage."""
+        begun = perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, 1000 * (perf_counter() - begun))
+
+    def add(self, name: str, ms: float) -> None:
+        """Add to a stage."""
+        self.ms[name] += ms
+
+    def waited(self, ms: float) -> None:
+        """Note a wait for a free slot; of several at the same time the longest counts."""
+        self.ms["queue"] = max(self.ms["queue"], ms)
+
+    def header(self) -> str:
+        """Return the value of Server-Timing."""
+        return ", ".join(f"{name};dur={ms:.2f}" for name, ms in self.ms.items())

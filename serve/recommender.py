@@ -1,0 +1,166 @@
+"""The pipeline of a request: assets to features, features and offers to scores, scores to an answer. No HTTP, no torch."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from tryon_core.batch import Column, distinct
+from tryon_core.catalogue import CatalogueItem
+from tryon_core.garment import Garment, garment_words
+from tryon_core.history import History
+from tryon_core.manifest import Manifest
+from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_of, score_job
+
+from .features import Asset, Features
+from .metrics import Timings
+from .reasons import reasons_for
+from .schema import Fit, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
+from .wire import Feature
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PHOTO_PARTS = ("person_mask", "photo")
+Halves = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A garment to consider, with where it stands in the request."""
+
+    garment: Garment
+    image: bytes | None = None
+    pointer: str = ""
+    """JSON pointer or form field of the image."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A shopper and the garments to compare; every part may be missing."""
+
+    candidates: Sequence[Candidate]
+    words: str | None = None
+    photo: bytes | None = field(default=None, repr=False)
+    photo_pointer: str = ""
+    top_k: int | None = None
+
+
+class Recommender:
+    """Answers with one model.
+
+    Args:
+        score: a job's scores from the fusion stage.
+        history: fit history and the day it stands at; None where the checkpoint has none.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        features: Features,
+        score: Callable[[ScoreJob], Awaitable[Scores]],
+        history: tuple[History, float] | None,
+        catalogue: Sequence[CatalogueItem],
+    ) -> None:
+        self.manifest, self.features, self._score, self._history = manifest, features, score, history
+        self.catalogue = [Candidate(item.garment, item.image) for item in catalogue]
+
+    async def recommend(self, ask: Ask, timings: Timings) -> RecommendationsOut:
+        """Return the garments of a request, best first, each with its best size.
+
+        Raises:
+            InputError: an image is wrong; the pointer says which.
+            UnavailableError: a stage is overloaded or serves another model.
+        """
+        features = await self.features.get(_assets(ask), timings)
+        photo, shopper = self._shopper(ask, features)
+        garments = self._garments(ask, features)
+        history, day = self._history or (None, 0.0)
+        offers = offers_of([candidate.garment for candidate in ask.candidates], history, None, day)
+        with timings.stage("fusion"):
+            scores = await self._score(score_job(offers, shopper, garments))
+        choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]
+        degraded = [f"photo not used: {photo.reason}"] if ask.photo is not None and not photo.used else []
+        return RecommendationsOut(
+            recommendations=[_recommendation(ask, choice, offers, scores) for choice in choices],
+            recommendation_id=secrets.token_hex(16),
+            history_as_of=None if history is None else (_EPOCH + timedelta(days=day)).date().isoformat(),
+            degraded=bool(degraded),
+            degraded_reasons=degraded,
+            photo=photo,
+            model=self.manifest.fingerprint,
+        )
+
+    def _shopper(self, ask: Ask, features: dict[Asset, Feature]) -> tuple[PhotoOut, dict[str, Halves]]:
+        """Return what became of the photo, and the shopper's embeddings by part."""
+        found = {asset.part: features[asset] for asset in _shopper_assets(ask) if asset in features}
+        photo = PhotoOut(used=False, reason=None if ask.photo is None else "this model does not look at photos")
+        for part in _PHOTO_PARTS:
+            if part in found:
+                found[part].check(ask.photo_pointer)
+                photo = PhotoOut(used=found[part].status == "ok", reason=found[part].reason or None)
+        return photo, {part: f.embedding for part, f in found.items() if f.embedding is not None}
+
+    def _garments(self, ask: Ask, features: dict[Asset, Feature]) -> dict[str, Column[Halves]]:
+        """Return the garments' embeddings, each distinct one once."""
+        columns = {}
+        for part in ("garment_image", "garment_words"):
+            found: list[Feature | None] = []
+            for candidate in ask.candidates:
+                own = next((a for a in _garment_assets(candidate) if a.part == part), None)
+                found.append(features.get(own) if own else None)
+                if found[-1] is not None:
+                    found[-1].check(candidate.pointer)
+            values, index = distinct([None if f is None else f.embedding for f in found])
+            if values:
+                columns[part] = Column(np.stack(values), index)
+        return columns
+
+
+def _assets(ask: Ask) -> list[Asset]:
+    return [*_shopper_assets(ask), *(asset for candidate in ask.candidates for asset in _garment_assets(candidate))]
+
+
+def _shopper_assets(ask: Ask) -> list[Asset]:
+    photos = [Asset(part, ask.photo) for part in _PHOTO_PARTS] if ask.photo is not None else []
+    return photos + ([Asset("shopper_words", ask.words)] if ask.words else [])
+
+
+def _garment_assets(candidate: Candidate) -> list[Asset]:
+    words = garment_words(candidate.garment)
+    image = [Asset("garment_image", candidate.image)] if candidate.image is not None else []
+    return image + ([Asset("garment_words", words)] if words else [])
+
+
+def _in_stock(candidates: Sequence[Candidate], offers: Offers) -> npt.NDArray[np.bool_]:
+    sizes = [candidates[g].garment.sizes for g in offers.garment]
+    return np.array([s < 0 or own[s].in_stock is not False for own, s in zip(sizes, offers.size, strict=True)], bool)
+
+
+def _recommendation(ask: Ask, choice: Choice, offers: Offers, scores: Scores) -> RecommendationOut:
+    garment = ask.candidates[choice.garment].garment
+    position = int(offers.size[choice.row])
+    size = garment.sizes[position] if position >= 0 else None
+    fit = fit_of(scores, choice.row)
+    body = scores.body[choice.row] if len(scores.body) else np.zeros(0, np.float32)
+    history = None if offers.history is None else offers.history[choice.row]
+    labels = [garment.sizes[int(s)].label for s in offers.size[choice.rows] if s >= 0]
+    rows = zip(labels, choice.rows, strict=False)
+    return RecommendationOut(
+        garment_id=garment.id,
+        size=size.label if size else None,
+        match=float(scores.match[choice.row]),
+        confidence=fit["fit"],
+        fit=fit,
+        sizes=[SizeOut(label=label, match=float(scores.match[r]), fit=fit_of(scores, int(r))) for label, r in rows],
+        reasons=reasons_for(size, fit, body, history),
+    )
+
+
+def fit_of(scores: Scores, row: int) -> dict[Fit, float]:
+    """Return a row's probabilities of small, fit and large by name."""
+    small, fit, large = map(float, scores.fit[row])
+    return {"small": small, "fit": fit, "large": large}

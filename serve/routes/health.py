@@ -1,0 +1,89 @@
+"""`/livez`, `/readyz` and `/metrics`: is the process there, does the graph answer, how is it doing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from tryon_core.errors import TryonError
+
+from ..errors import UnavailableError
+from ..features import Asset
+from ..metrics import Timings
+from ..recommender import Ask
+
+logger = logging.getLogger(__name__)
+router = APIRouter()
+_EVERY_S = 2.0
+_WITHIN_S = 10.0
+_FAILURES = 3
+
+
+class Probe:
+    """A tiny inference through the whole graph, run again and again in the background."""
+
+    def __init__(self, service: Any) -> None:
+        self._service = service
+        self._failed, self._reason = _FAILURES, "the first inference has not finished"
+
+    @property
+    def reason(self) -> str:
+        """Why the graph is not ready; empty when it is."""
+        return self._reason if self._failed >= _FAILURES else ""
+
+    async def run(self) -> None:
+        """Probe until cancelled."""
+        while True:
+            await self.once()
+            await asyncio.sleep(_EVERY_S)
+
+    async def once(self) -> None:
+        """Probe once and remember how it went; three failures in a row make the graph not ready."""
+        stage = "ingress"
+        try:
+            async with asyncio.timeout(_WITHIN_S):
+                recommender = self._service.recommender
+                sample = recommender.catalogue[0]
+                stage = "image"
+                await self._encode(Asset("garment_image", sample.image))
+                stage = "text"
+                await self._encode(Asset("shopper_words", "usually M"))
+                stage = "fusion"
+                await recommender.recommend(Ask([sample]), Timings())
+        except (TryonError, TimeoutError, RuntimeError) as err:
+            self._failed += 1
+            self._reason = f"{stage}: {err or type(err).__name__}"
+            logger.warning("probe failed at %s: %s", stage, err)
+            return
+        self._failed = 0
+
+    async def _encode(self, asset: Asset) -> None:
+        """Encode past the cache, where the model has such a part."""
+        recommender = self._service.recommender
+        if asset.part in recommender.manifest.config.parts:
+            await recommender.features.encode(asset, Timings())
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """Tell that the process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(request: Request) -> dict[str, str]:
+    """Tell whether the whole graph answers; it is probed in the background, not by this request."""
+    reason = request.app.state.probe.reason
+    if reason:
+        raise UnavailableError(reason)
+    return {"status": "ready", "model": request.app.state.service.recommender.manifest.fingerprint}
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Tell this node's totals in Prometheus text."""
+    content, content_type = await asyncio.to_thread(request.app.state.service.metrics.exposition)
+    return Response(content, media_type=content_type)

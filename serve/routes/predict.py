@@ -1,0 +1,68 @@
+"""`POST /v1/predict`: one photo and one sentence in, one number out."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from tryon_core.errors import InputError
+from tryon_core.garment import LETTERS, Garment, Size
+from tryon_core.words import MAX_CHARACTERS
+
+from ..body import Form, read_form
+from ..recommender import Ask, Candidate
+from ..schema import ChoiceOut, PredictOut
+
+router = APIRouter()
+_FILES, _TEXTS = ("image", "garment_image"), ("text", "garment_text")
+_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {
+                    "image": {"type": "string", "contentMediaType": "image/*", "description": "the shopper's photo"},
+                    "text": {"type": "string", "maxLength": MAX_CHARACTERS, "description": "the shopper's words"},
+                    "garment_image": {"type": "string", "contentMediaType": "image/*"},
+                    "garment_text": {"type": "string", "maxLength": MAX_CHARACTERS},
+                },
+            }
+        }
+    },
+}
+
+
+@router.post("/v1/predict", openapi_extra={"requestBody": _BODY})
+async def predict(request: Request) -> PredictOut:
+    """Tell how well the garment, or the best of the sample catalogue, suits the shopper."""
+    service = request.app.state.service
+    form = await read_form(request, service.settings.max_body_bytes, _FILES, _TEXTS)
+    words = form.texts.get("text", "").strip() or None
+    if words is None and "image" not in form.files:
+        raise InputError("expected an image or a text of the shopper, got neither", "/image")
+    own = _own_garment(form)
+    ask = Ask([own] if own else service.recommender.catalogue, words, form.files.get("image"), "/image", top_k=1)
+    answer = await service.recommender.recommend(ask, request.state.timings)
+    best = answer.recommendations[0]
+    for _ in answer.degraded_reasons:
+        service.metrics.degraded.labels("photo").inc()
+    return PredictOut(
+        prediction=best.match,
+        fit=best.fit,
+        recommendation=ChoiceOut(garment_id=None if own else best.garment_id, size=best.size),
+        photo=answer.photo,
+        degraded=answer.degraded,
+        degraded_reasons=answer.degraded_reasons,
+        model=answer.model,
+    )
+
+
+def _own_garment(form: Form) -> Candidate | None:
+    """Return the garment that the caller brought, in letter sizes; None where there is none."""
+    text = form.texts.get("garment_text", "").strip()
+    image = form.files.get("garment_image")
+    if not text and image is None:
+        return None
+    sizes = tuple(Size(label) for label in LETTERS)
+    return Candidate(Garment("garment", description=text, sizes=sizes), image, "/garment_image")

@@ -1,0 +1,47 @@
+"""`POST /v1/recommendations`: a shopper and garments in, sizes and probabilities out, best first."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from tryon_core.errors import InputError
+from tryon_core.shopper import shopper_words
+
+from ..body import read_json
+from ..recommender import Ask, Candidate
+from ..schema import RecommendationsIn, RecommendationsOut, from_base64
+
+router = APIRouter()
+_BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RecommendationsIn"}}}}
+
+
+@router.post("/v1/recommendations", openapi_extra={"requestBody": _BODY})
+async def recommend(request: Request) -> RecommendationsOut:
+    """Compare garments for a shopper and recommend a size of each."""
+    service = request.app.state.service
+    wanted = await read_json(request, RecommendationsIn, service.settings.max_body_bytes)
+    if len(wanted.garments) > service.settings.max_garments:
+        most = service.settings.max_garments
+        raise InputError(f"expected at most {most} garments, got {len(wanted.garments)}", "/garments")
+    answer: RecommendationsOut = await service.recommender.recommend(_ask(wanted), request.state.timings)
+    for _ in answer.degraded_reasons:
+        service.metrics.degraded.labels("photo").inc()
+    return answer
+
+
+def _ask(wanted: RecommendationsIn) -> Ask:
+    shopper = wanted.shopper
+    words = shopper_words(shopper.text or "", shopper.profile.to_profile() if shopper.profile else None)
+    pointer = "/shopper/photo_base64"
+    return Ask(_candidates(wanted), words, from_base64(shopper.photo_base64, pointer), pointer, wanted.top_k)
+
+
+def _candidates(wanted: RecommendationsIn) -> list[Candidate]:
+    candidates, seen = [], set()
+    for position, garment in enumerate(wanted.garments):
+        if garment.id in seen:
+            raise InputError(f"expected each garment once, got {garment.id!r} twice", f"/garments/{position}/id")
+        seen.add(garment.id)
+        pointer = f"/garments/{position}/image_base64"
+        candidates.append(Candidate(garment.to_garment(), from_base64(garment.image_base64, pointer), pointer))
+    return candidates

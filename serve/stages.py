@@ -1,0 +1,85 @@
+"""The ingress's side of the other deployments: one batcher each, whose calls carry the model's fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+
+from tryon_core.batch import Column, part_named
+from tryon_core.config import NumbersTower
+from tryon_core.manifest import Manifest
+from tryon_core.offers import ScoreJob, Scores
+
+from .batching import Batcher, Limits
+from .config import Settings
+from .errors import UnavailableError
+from .metrics import Metrics
+from .wire import Feature
+
+R = TypeVar("R")
+
+
+class Stages:
+    """Batchers for one model.
+
+    Args:
+        image_encoder: handle of a deployment with `encode(model, part, images)`.
+        text_encoder: handle of a deployment with `encode(model, part, texts)`.
+        fusion: handle of a deployment with `score(model, jobs)`.
+    """
+
+    def __init__(
+        self, image_encoder: Any, text_encoder: Any, fusion: Any, manifest: Manifest, settings: Settings, metrics: Metrics
+    ) -> None:
+        self._handles = {"image": image_encoder, "text": text_encoder, "fusion": fusion}
+        self._model, self._metrics = manifest.fingerprint, metrics
+        items = {"image": settings.image_batch, "text": settings.text_batch, "fusion": settings.fusion_batch}
+        self._limits = {stage: Limits(num, queued=settings.max_queued) for stage, num in items.items()}
+        towers = manifest.config.towers
+        encoded = [part for part, tower in manifest.config.parts.items() if not isinstance(towers[tower], NumbersTower)]
+        self.encoders = {part: self._encoder(part) for part in encoded}
+        """Part name to the batcher of its encoder; photos and garment images queue apart."""
+        self.fusion = self._batcher("fusion", self._score)
+
+    def _encoder(self, part: str) -> Batcher[bytes | str, Feature]:
+        stage = part_named(part).kind
+        method = self._handles[stage].encode
+
+        async def call(assets: list[bytes | str]) -> Sequence[Feature]:
+            return await _answered(lambda: method.remote(self._model, part, assets))
+
+        return self._batcher(stage, call, size_of=len)
+
+    async def _score(self, jobs: list[ScoreJob]) -> Sequence[Scores]:
+        return await _answered(lambda: self._handles["fusion"].score.remote(self._model, jobs))
+
+    def _batcher(self, stage: str, call: Any, size_of: Callable[[Any], int] | None = None) -> Batcher[Any, Any]:
+        observe = self._metrics.batch_items.labels(stage).observe
+        return Batcher(call, self._limits[stage], size_of=size_of or _job_bytes, observe=observe)
+
+
+async def _answered(send: Callable[[], Awaitable[R]]) -> R:
+    """Return a call's answer; a call lost with its replica is sent once more, since stages only compute.
+
+    Raises:
+        UnavailableError: the stage is overloaded, gone twice, or serves another model.
+    """
+    try:
+        try:
+            return await send()
+        except RayActorError:
+            return await send()
+    except (BackPressureError, DeploymentUnavailableError, RayActorError) as err:
+        raise UnavailableError(f"a stage of the graph is not available: {type(err).__name__}") from err
+    except RayTaskError as err:
+        if isinstance(err.cause, UnavailableError):
+            raise UnavailableError(str(err.cause)) from err
+        raise
+
+
+def _job_bytes(job: ScoreJob) -> int:
+    columns: list[Column[Any]] = [*job.embeddings.values(), *job.numbers.values()]
+    return sum(column.values.nbytes + column.index.nbytes for column in columns)

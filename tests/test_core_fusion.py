@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tryon_core.config import FUSIONS, FusionConfig
+from tryon_core.fusion import Fusion, attention, average, concat, weighted
+
+EMBEDDINGS = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 3, 8)).astype(np.float32))
+PRESENT = torch.tensor([[True, True, True], [True, False, True], [False, True, False], [False, False, False]])
+E, P = EMBEDDINGS.numpy().astype(np.float64), PRESENT.numpy()
+
+
+def test_concat_puts_parts_side_by_side_and_a_missing_one_as_zeros() -> None:
+    expected = np.where(P[:, :, None], E, 0).reshape(4, 24)
+    np.testing.assert_allclose(concat(EMBEDDINGS, PRESENT).numpy(), expected, atol=1e-6)
+
+
+def test_average_is_the_mean_over_the_parts_present() -> None:
+    expected = [E[row, P[row]].mean(axis=0) if P[row].any() else np.zeros(8) for row in range(4)]
+    np.testing.assert_allclose(average(EMBEDDINGS, PRESENT).numpy(), expected, atol=1e-6)
+
+
+def test_weighted_renormalises_its_weights_over_the_parts_present() -> None:
+    weights = np.array([0.5, 2.0, 3.0])
+    expected = [
+        (weights[P[row], None] * E[row, P[row]]).sum(axis=0) / weights[P[row]].sum() if P[row].any() else np.zeros(8)
+        for row in range(4)
+    ]
+    fused = weighted(EMBEDDINGS, PRESENT, torch.tensor(weights, dtype=torch.float32))
+    np.testing.assert_allclose(fused.numpy(), expected, atol=1e-6)
+
+
+def test_weighted_with_equal_weights_is_the_average() -> None:
+    torch.testing.assert_close(weighted(EMBEDDINGS, PRESENT, torch.full((3,), 7.0)), average(EMBEDDINGS, PRESENT))
+
+
+def test_attention_is_the_softmax_of_scaled_products_over_the_parts_present_in_each_head() -> None:
+    query = np.random.default_rng(1).normal(size=(4, 8))
+    expected = np.zeros((4, 8))
+    for row in range(3):
+        for head in range(2):
+            at = slice(4 * head, 4 * head + 4)
+            keys = E[row, P[row], at]
+            scores = np.exp(keys @ query[row, at] / np.sqrt(4))
+            expected[row, at] = scores @ keys / scores.sum()
+    fused = attention(torch.tensor(query, dtype=torch.float32), EMBEDDINGS, PRESENT, 2)
+    np.testing.assert_allclose(fused.numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", [concat, average, lambda e, p: attention(e[:, 0], e, p, 2)])
+def test_a_row_without_any_part_gives_exact_zeros_and_no_gradient_that_is_not_a_number(how) -> None:
+    embeddings = EMBEDDINGS.clone().requires_grad_()
+    fused = how(embeddings, PRESENT)
+    assert not fused[3].any()
+    fused.square().sum().backward()
+    assert embeddings.grad is not None
+    assert embeddings.grad.isfinite().all()
+    assert not embeddings.grad[3].any()
+
+
+DIMS = {"photo": 5, "words": 3, "size": 4}
+
+
+def built(kind: str, **settings) -> Fusion:
+    torch.manual_seed(0)
+    return Fusion(FusionConfig(kind=kind, width=8, num_heads=2, depth=1, **settings), DIMS).eval()
+
+
+def parts(present: torch.Tensor = PRESENT) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    rng = np.random.default_rng(2)
+    return {
+        name: (torch.from_numpy(rng.normal(size=(len(present), dim)).astype(np.float32)), present[:, column])
+        for column, (name, dim) in enumerate(DIMS.items())
+    }
+
+
+def test_fixed_weights_of_the_config_give_the_formula_and_are_not_learnt() -> None:
+    fusion = built("weighted", weights={"size": 3.0, "photo": 0.5, "words": 2.0})
+    given = parts()
+    adapted = torch.stack([fusion.adapt[name](embedding) for name, (embedding, _) in given.items()], dim=1)
+    fused = weighted(adapted, PRESENT, torch.tensor([0.5, 2.0, 3.0]))
+    features = fusion.layers[0](fusion.enter(torch.cat([fused, PRESENT.float()], dim=1)))
+    torch.testing.assert_close(fusion(given), fusion.norm(features))
+    assert not fusion.log_weights.requires_grad
+
+
+def test_learnt_weights_start_equal_and_are_the_only_difference_to_the_average() -> None:
+    learnt, fixed = built("weighted"), built("average")
+    assert learnt.log_weights.requires_grad
+    assert not fixed.log_weights.requires_grad
+    torch.testing.assert_close(learnt(parts()), fixed(parts()))
+    learnt.log_weights.data[0] += 1
+    assert (learnt(parts()) - fixed(parts()))[0].abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_a_part_left_out_is_a_part_missing_in_every_row(kind: str) -> None:
+    fusion, given = built(kind), parts(PRESENT & torch.tensor([True, False, True]))
+    torch.testing.assert_close(fusion(given), fusion({name: given[name] for name in ("size", "photo")}))
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_what_a_missing_part_holds_cannot_matter(kind: str) -> None:
+    fusion, given = built(kind), parts()
+    other = {name: (torch.where(here[:, None], e, 1e3), here) for name, (e, here) in given.items()}
+    torch.testing.assert_close(fusion(other), fusion(given))
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_a_missing_part_is_told_from_a_part_of_zeros(kind: str) -> None:
+    fusion, given = built(kind), parts(torch.ones(2, 3, dtype=torch.bool))
+    fusion.adapt["words"][0].bias.data.zero_()
+    embedding, here = given["words"]
+    zero = fusion(given | {"words": (embedding * 0, here)})
+    missing = fusion(given | {"words": (embedding * 0, ~here)})
+    assert (zero - missing).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_an_unknown_name_among_the_parts_changes_nothing(kind: str) -> None:
+    fusion, given = built(kind), parts()
+    torch.testing.assert_close(fusion(given | {"": (torch.zeros(4, 1), PRESENT[:, 0])}), fusion(given))

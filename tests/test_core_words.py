@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tryon_core.errors import TooLargeError
+from tryon_core.numerals import chinese_number
+from tryon_core.words import LETTER_SIZES, MAX_CHARACTERS, SIZE_SYSTEMS, parse, parse_size
+
+CM, KG, LETTER = "<cm>", "<kg>", "<size:letter>"
+
+MEASURES = [
+    ("165cm", CM, 165.0),
+    ("165 cm", CM, 165.0),
+    ("165 CM", CM, 165.0),
+    ("1650 mm", CM, 165.0),
+    ("1.65 m", CM, 165.0),
+    ("1,65 m", CM, 165.0),
+    ("1m65", CM, 165.0),
+    ("1m 65cm", CM, 165.0),
+    ("1m7", CM, 170.0),
+    ("de 1,65 m", CM, 165.0),
+    ("taille de 1m65", CM, 165.0),
+    ("５′６″", CM, 167.6),
+    ("5'6\"", CM, 167.6),
+    ("5'6", CM, 167.6),
+    ("5’6”", CM, 167.6),
+    ("5 ' 6 \"", CM, 167.6),
+    ("5'6''", CM, 167.6),
+    ("5'6.5\"", CM, 168.9),
+    ("5ft6", CM, 167.6),
+    ("5 ft 6 in", CM, 167.6),
+    ("5 ft. 6 inches", CM, 167.6),
+    ("5 feet 6 inches", CM, 167.6),
+    ("5'11 120lb", CM, 180.3),
+    ("6'", CM, 182.9),
+    ("6 foot 180 lbs", CM, 182.9),
+    ("5.5 ft", CM, 167.6),
+    ("they told us 5 ft 3", CM, 160.0),
+    ("32 inch waist", CM, 81.3),
+    ('38"', CM, 96.5),
+    ("１６５ｃｍ", CM, 165.0),
+    ("165㎝", CM, 165.0),
+    ("165厘米", CM, 165.0),
+    ("165公分", CM, 165.0),
+    ("1.65米", CM, 165.0),
+    ("1米65", CM, 165.0),
+    ("1米7", CM, 170.0),
+    ("一米六五", CM, 165.0),
+    ("一米六", CM, 160.0),
+    ("一米八零", CM, 180.0),
+    ("一米半", CM, 150.0),
+    ("我身高一米六五", CM, 165.0),
+    ("身高一六五厘米", CM, 165.0),
+    ("身高一百六十五公分", CM, 165.0),
+    ("二尺", CM, 66.7),
+    ("２尺", CM, 66.7),
+    ("二尺一", CM, 70.0),
+    ("2尺1寸", CM, 70.0),
+    ("2.1尺", CM, 70.0),
+    ("腰围二尺一", CM, 70.0),
+    ("三十寸", CM, 100.0),
+    ("30英寸", CM, 76.2),
+    ("55kg", KG, 55.0),
+    ("55.5 kg", KG, 55.5),
+    ("55,5 kg", KG, 55.5),
+    ("55 kilos", KG, 55.0),
+    ("５５ｋｇ", KG, 55.0),
+    ("121 lb", KG, 54.9),
+    ("121lbs", KG, 54.9),
+    ("121 pounds", KG, 54.9),
+    ("11 st 4 lb", KG, 71.7),
+    ("11st4", KG, 71.7),
+    ("11 stone 4", KG, 71.7),
+    ("11 stone", KG, 69.9),
+    ("55公斤", KG, 55.0),
+    ("55千克", KG, 55.0),
+    ("110斤", KG, 55.0),
+    ("一百一十斤", KG, 55.0),
+    ("一百一斤", KG, 55.0),
+    ("体重一百一十斤", KG, 55.0),
+    ("110磅", KG, 49.9),
+    ("M", LETTER, 0.0),
+    ("size s.", LETTER, -1.0),
+    ("xl", LETTER, 2.0),
+    ("XXL", LETTER, 3.0),
+    ("2XL", LETTER, 3.0),
+    ("3xs", LETTER, -4.0),
+    ("穿M码", LETTER, 0.0),
+    ("EU 38", "<size:eu>", 38.0),
+    ("eu38", "<size:eu>", 38.0),
+    ("EU-38.5", "<size:eu>", 38.5),
+    ("DE 38", "<size:eu>", 38.0),
+    ("38码", "<size:eu>", 38.0),
+    ("穿三十八码", "<size:eu>", 38.0),
+    ("US 8", "<size:us>", 8.0),
+    ("UK10", "<size:uk>", 10.0),
+    ("FR 40", "<size:fr>", 40.0),
+    ("IT 44", "<size:it>", 44.0),
+    ("W32 L34", "<size:inch>", 32.0),
+    ("jeans 32", "<size:inch>", 32.0),
+    ("34D", "<band>", 34.0),
+    ("34DD bra", "<band>", 34.0),
+    ("胸围34D罩杯", "<band>", 34.0),
+    ("size 12", "<number>", 12.0),
+    ("مقاس ٣٨", "<number>", 38.0),
+]
+
+
+@pytest.mark.parametrize(("text", "word", "value"), MEASURES)
+def test_a_measure_becomes_its_unit_and_value(text: str, word: str, value: float) -> None:
+    said = [(token.word, token.value) for token in parse(text) if token.value is not None]
+    assert said[0] == (word, pytest.approx(value, abs=0.051))
+
+
+@pytest.mark.parametrize(
+    ("text", "measures"),
+    [
+        ("165CM/55KG", [(CM, 165.0), (KG, 55.0)]),
+        ("身高1米65体重120斤", [(CM, 165.0), (KG, 60.0)]),
+        ("身高一米六五，体重一百一十斤，穿M码", [(CM, 165.0), (KG, 55.0), (LETTER, 0.0)]),
+        ("size M/38/10", [(LETTER, 0.0), ("<number>", 38.0), ("<number>", 10.0)]),
+        ("5'6\" 121 lb 34D", [(CM, 167.6), (KG, 54.9), ("<band>", 34.0)]),
+        ("eu 38.5cm", [(CM, 38.5)]),
+    ],
+)
+def test_every_measure_of_a_text_is_read_in_order(text: str, measures: list[tuple[str, float]]) -> None:
+    assert [(token.word, token.value) for token in parse(text) if token.value is not None] == measures
+
+
+@pytest.mark.parametrize("text", ["it's", "l'eau", "small", "尺码表", "T-shirt", "", " ", "!?", "🙂"])
+def test_a_text_without_a_measure_gives_none(text: str) -> None:
+    assert [token for token in parse(text) if token.value is not None] == []
+
+
+def test_165_and_166_are_neighbours() -> None:
+    (low,), (high,) = parse("165 cm"), parse("166 cm")
+    assert low.word == high.word
+    assert (low.value, high.value) == (165.0, 166.0)
+
+
+def test_a_european_size_is_not_inches() -> None:
+    assert parse("EU 38")[0].word != parse("38 in")[0].word
+    assert parse_size("EU 38") == ("eu", 38.0)
+    assert parse_size("38 in") is None
+    assert parse_size("W38") == ("inch", 38.0)
+
+
+@pytest.mark.parametrize(
+    ("label", "size"),
+    [
+        ("M", ("letter", 0.0)),
+        ("M/38/10", ("letter", 0.0)),
+        ("38", ("number", 38.0)),
+        ("00", ("number", 0.0)),
+        ("US 8.5", ("us", 8.5)),
+        ("IT44", ("it", 44.0)),
+        ("40码", ("eu", 40.0)),
+        ("One size", None),
+        ("", None),
+    ],
+)
+def test_a_size_label_is_read_as_system_and_value(label: str, size: tuple[str, float] | None) -> None:
+    assert parse_size(label) == size
+
+
+def test_letter_sizes_are_steps_from_m() -> None:
+    ladder = [parse_size(label) for label in ("XXS", "XS", "S", "M", "L", "XL", "XXL", "3XL")]
+    assert ladder == [("letter", float(step)) for step in range(-3, 5)]
+    assert all(parse_size(label) == ("letter", step) for label, step in LETTER_SIZES.items())
+
+
+@given(st.sampled_from(SIZE_SYSTEMS[1:6]), st.integers(0, 60))
+def test_a_label_of_any_system_gives_that_system(system: str, value: int) -> None:
+    assert parse_size(f"{system.upper()} {value}") == (system, float(value))
+
+
+@given(st.integers(100, 220))
+def test_centimetres_and_metres_agree(height: int) -> None:
+    assert parse(f"{height} cm") == parse(f"{height}厘米") == parse(f"{height}公分")
+    assert parse(f"{height / 100:.2f} m")[0].value == pytest.approx(height)
+
+
+@given(st.integers(4, 7), st.integers(0, 11))
+def test_feet_and_inches_are_their_sum(feet: int, inches: int) -> None:
+    assert parse(f"{feet}'{inches}\"")[0].value == pytest.approx(30.48 * feet + 2.54 * inches, abs=0.051)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("十", 10), ("十二", 12), ("二十", 20), ("一百二十", 120), ("一百二", 120), ("一百零二", 102), ("一六五", 165), ("两", 2)],
+)
+def test_chinese_numerals_have_their_value(text: str, value: float) -> None:
+    assert chinese_number(text) == value
+
+
+def test_chinese_text_is_single_characters_and_pairs() -> None:
+    assert [token.word for token in parse("红裙子")] == ["红", "裙", "子", "红裙", "裙子"]
+
+
+def test_case_and_width_do_not_matter() -> None:
+    assert parse("Ｂｌｕｅ DRESS") == parse("blue dress")
+
+
+MEASURE_CHARACTERS = "0123456789.,'\" -/mcftinshlbkgeuxdw斤尺寸米公分码半一二两十百零〇٣½²"
+
+
+@settings(deadline=None, database=None, max_examples=300)
+@given(st.one_of(st.text(max_size=400), st.text(alphabet=MEASURE_CHARACTERS, max_size=60)))
+def test_any_text_parses_to_finite_values_and_like_its_own_normal_form(text: str) -> None:
+    tokens = parse(text)
+    assert parse(unicodedata.normalize("NFKC", text)) == tokens
+    assert all(token.word for token in tokens)
+    assert all(token.value is None or -4 <= token.value < 1e12 for token in tokens)
+
+
+def test_a_text_at_the_limit_parses_and_one_over_it_is_refused() -> None:
+    assert len(parse("a " * (MAX_CHARACTERS // 2))) == MAX_CHARACTERS // 2
+    with pytest.raises(TooLargeError, match="10000 characters, got 10001"):
+        parse("a" * (MAX_CHARACTERS + 1))
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["1", "'", "5'", "一", "百", "一米", "1 ", "1.", "1m", "5 ft ", "一 ", "eu", "eu-", "x", "xx ", "我", "34d", "11st", "ﷺ", "\u0301"],
+)
+def test_repetitions_parse_in_linear_time(unit: str) -> None:
+    _assert_fast((unit * MAX_CHARACTERS)[:MAX_CHARACTERS])
+
+
+@pytest.mark.parametrize(
+    "head", ["1", "5'", "11st", "eu", "eu-", "一", "1米", "二尺", "34", "x", "1.", "us 5"]
+)
+@pytest.mark.parametrize("filler", [" ", "1", "一", "\u3000"])
+def test_a_beginning_that_never_ends_parses_in_linear_time(head: str, filler: str) -> None:
+    _assert_fast(head + filler * (MAX_CHARACTERS - len(head)))
+    _assert_fast((head + filler * 99) * (MAX_CHARACTERS // (len(head) + 99)))
+
+
+def _assert_fast(text: str) -> None:
+    began = time.perf_counter()
+    parse(text)
+    assert time.perf_counter() - began < 2.0

@@ -1,0 +1,166 @@
+"""`serve.batching` alone, with a fake executor whose calls end when the test says so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from serve.batching import Batcher, Limits
+from serve.errors import UnavailableError
+
+
+class FakeExecutor:
+    """Answers a batch with the doubles of its numbers once it is told to; negative numbers fail alone."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gates: list[asyncio.Event] = []
+
+    async def __call__(self, batch: list[int]) -> Sequence[int | Exception]:
+        self.batches.append(list(batch))
+        gate = asyncio.Event()
+        self.gates.append(gate)
+        await gate.wait()
+        return [ValueError(f"{n} is negative") if n < 0 else 2 * n for n in batch]
+
+    def open_all(self) -> None:
+        for gate in self.gates:
+            gate.set()
+
+
+def run(test: Callable[[], Awaitable[Any]]) -> None:
+    asyncio.run(asyncio.wait_for(test(), 10))
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def finish(executor: FakeExecutor, *tasks: "asyncio.Task[Any]") -> list[Any]:
+    while not all(task.done() for task in tasks):
+        executor.open_all()
+        await asyncio.sleep(0)
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_an_item_leaves_at_once_when_a_slot_is_free() -> None:
+    async def test() -> None:
+        executor = FakeExecutor()
+        batcher = Batcher(executor, Limits(8, slots=1))
+        task = asyncio.create_task(batcher.submit(1))
+        await settle()
+        assert executor.batches == [[1]]
+        assert await finish(executor, task) == [2]
+
+    run(test)
+
+
+def test_items_gather_while_all_slots_are_busy_and_leave_as_one_batch() -> None:
+    async def test() -> None:
+        executor = FakeExecutor()
+        batcher = Batcher(executor, Limits(8, slots=1))
+        tasks = [asyncio.create_task(batcher.submit(n)) for n in range(6)]
+        await settle()
+        assert executor.batches == [[0]]
+        executor.open_all()
+        await settle()
+        assert executor.batches == [[0], [1, 2, 3, 4, 5]]
+        assert await finish(executor, *tasks) == [0, 2, 4, 6, 8, 10]
+
+    run(test)
+
+
+def test_one_bad_item_fails_alone() -> None:
+    async def test() -> None:
+        executor = FakeExecutor()
+        batcher = Batcher(executor, Limits(8, slots=1))
+        tasks = [asyncio.create_task(batcher.submit(n)) for n in (1, 2, -3, 4)]
+        good, two, bad, four = await finish(executor, *tasks)
+        assert (good, two, four) == (2, 4, 8)
+        assert isinstance(bad, ValueError)
+
+    run(test)
+
+
+def test_a_call_that_raises_fails_its_batch_and_the_next_one_works() -> None:
+    async def test() -> None:
+        calls = 0
+
+        async def call(batch: list[int]) -> list[int]:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise RuntimeError("broken once")
+            return batch
+
+        batcher = Batcher(call, Limits(8, slots=1))
+        with pytest.raises(RuntimeError, match="broken once"):
+            await batcher.submit(1)
+        assert await batcher.submit(7) == 7
+
+    run(test)
+
+
+def test_a_call_that_returns_too_few_results_fails_every_item_of_its_batch() -> None:
+    async def test() -> None:
+        async def call(batch: list[int]) -> list[int]:
+            return []
+
+        with pytest.raises(UnavailableError, match="expected 1 results, got 0"):
+            await Batcher(call, Limits(8)).submit(1)
+
+    run(test)
+
+
+def test_an_item_whose_caller_has_gone_is_never_sent() -> None:
+    async def test() -> None:
+        executor = FakeExecutor()
+        batcher = Batcher(executor, Limits(8, slots=1))
+        tasks = [asyncio.create_task(batcher.submit(n)) for n in (1, 2, 3)]
+        await settle()
+        tasks[1].cancel()
+        await settle()
+        await finish(executor, tasks[0], tasks[2])
+        assert executor.batches == [[1], [3]]
+
+    run(test)
+
+
+def test_a_full_queue_refuses_at_once() -> None:
+    async def test() -> None:
+        executor = FakeExecutor()
+        batcher = Batcher(executor, Limits(1, slots=1, queued=2))
+        tasks = [asyncio.create_task(batcher.submit(n)) for n in range(3)]
+        await settle()
+        with pytest.raises(UnavailableError, match="at most 2 items"):
+            await batcher.submit(9)
+        assert await finish(executor, *tasks) == [0, 2, 4]
+
+    run(test)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 50), min_size=1, max_size=40),
+    items=st.integers(1, 9),
+    most_bytes=st.integers(10, 120),
+    slots=st.integers(1, 3),
+)
+def test_every_item_gets_its_own_result_and_no_batch_passes_a_bound(
+    sizes: list[int], items: int, most_bytes: int, slots: int
+) -> None:
+    async def test() -> None:
+        executor = FakeExecutor()
+        batcher = Batcher(executor, Limits(items, bytes=most_bytes, slots=slots), size_of=lambda n: n)
+        tasks = [asyncio.create_task(batcher.submit(size)) for size in sizes]
+        assert await finish(executor, *tasks) == [2 * size for size in sizes]
+        assert sum(executor.batches, []) == sizes or slots > 1
+        for batch in executor.batches:
+            assert len(batch) <= items
+            assert sum(batch) <= most_bytes or len(batch) == 1
+
+    run(test)

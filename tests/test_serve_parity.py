@@ -1,0 +1,40 @@
+"""What the graph answers is what the model says in process: every encoder with every fusion, each part missing in turn."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import serve
+
+from serve.graph import build
+from tests.serving import PARTS, Case, assert_equal, reference, untrained_checkpoint, variant
+from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
+
+PRODUCT = list(itertools.product(IMAGE_ENCODERS, TEXT_ENCODERS, FUSIONS))
+
+
+@pytest.fixture
+def local() -> Iterator[Any]:
+    """Starts the graph in this process, without a cluster."""
+    yield lambda url: serve.run(build({"checkpoint": url}), _local_testing_mode=True)
+
+
+@pytest.mark.parametrize(("image", "text", "fusion"), PRODUCT, ids="-".join)
+def test_the_graph_equals_the_model_with_each_part_missing_in_turn(
+    image: str, text: str, fusion: str, local: Any, tmp_path: Path
+) -> None:
+    config = variant(image, text, fusion)
+    handle = None
+    for without in ("", *PARTS):
+        if handle is None or without == "history":
+            url = untrained_checkpoint(tmp_path / (without or "whole"), config, history=without != "history")
+            handle = local(url)
+        case = Case(without)
+        answer = handle.recommend.remote(case.ask()).result(timeout_s=60)
+        assert_equal(answer.model_dump(), reference(url, case))
+        assert answer.photo.used == (without != "person_mask")
+        assert (answer.history_as_of is None) == (without == "history")

@@ -1,0 +1,100 @@
+"""What turns raw outputs into honest claims: a temperature per task, and how far a measurement may be off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from tryon_core.batch import MEASUREMENTS
+from tryon_core.model import Model
+from tryon_core.tasks import TASKS
+
+from .evaluate import embed, fuse, part_sets
+from .rows import Array, Rows
+
+CALIBRATED = ("fit", "match")
+COVERAGE = 0.8
+"""Share of people whose measurement lies in its interval."""
+_LOG_RANGE = (-3.0, 3.0)
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+def calibrate(model: Model, rows: Rows) -> dict[str, Any]:
+    """Return a checkpoint's calibration from rows that the model was not fitted on.
+
+    ``temperature`` divides a task's logits; ``body_half_width`` is, by what is known of the shopper and measurement, the
+    half of the interval that holds `COVERAGE` of people, in cm or kg (split conformal prediction, Vovk et al., 2005).
+    """
+    embedded = embed(model, rows)
+    outputs = fuse(model, embedded, rows)
+    found: dict[str, Any] = {"temperature": temperatures(outputs, rows.targets)}
+    if "body" in outputs:
+        found["body_half_width"] = {
+            name: half_widths(fuse(model, embedded, rows.without(gone))["body"], rows.targets["body"])
+            for name, gone in part_sets(model.config).items()
+        }
+    return found
+
+
+def temperatures(outputs: Mapping[str, Array], targets: Mapping[str, Array]) -> dict[str, float]:
+    """Return the temperature of each calibrated task that has known targets (Guo et al., 2017)."""
+    found = {}
+    for task in CALIBRATED:
+        if task in outputs:
+            target = targets[task]
+            known = ~np.isnan(target) if target.dtype.kind == "f" else target >= 0
+            if known.any():
+                found[task] = temperature(task, outputs[task][known], target[known])
+    return found
+
+
+def temperature(task: str, logits: Array, target: Array) -> float:
+    """Return the divisor of the logits under which the task's own loss is least.
+
+    Args:
+        logits: float32[N, num_outputs].
+        target: N known targets.
+    """
+    raw, truth = torch.from_numpy(logits).double(), torch.from_numpy(target)
+    truth = truth.double() if truth.is_floating_point() else truth
+
+    def loss(log_temperature: float) -> float:
+        return float(TASKS[task].loss(raw / float(np.exp(log_temperature)), truth))
+
+    return float(np.exp(minimum(loss, *_LOG_RANGE)))
+
+
+def half_widths(predicted: Array, target: Array) -> dict[str, float]:
+    """Return, per measurement, the half width of the interval that holds `COVERAGE` of people.
+
+    Args:
+        predicted: float32[N, M], the body task's raw outputs.
+        target: float32[N, M], cm and kg, NaN unknown.
+    """
+    errors = np.abs(TASKS["body"].predict(torch.from_numpy(predicted), 1.0).numpy() - target)
+    widths = {}
+    for column, name in enumerate(MEASUREMENTS):
+        known = errors[:, column][~np.isnan(errors[:, column])]
+        if len(known):
+            level = min(1.0, np.ceil((len(known) + 1) * COVERAGE) / len(known))
+            widths[name] = round(float(np.quantile(known, level, method="higher")), 3)
+    return widths
+
+
+def minimum(function: Callable[[float], float], low: float, high: float, tolerance: float = 1e-4) -> float:
+    """Return where a function with one valley in [low, high] is least, by golden-section search (Kiefer, 1953)."""
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low > tolerance:
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = function(right)
+    return (low + high) / 2

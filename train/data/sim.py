@@ -1,0 +1,344 @@
+"""The simulated shop: people, garments and dated orders with known truth, and their pictures on demand.
+
+It joins what the other modules draw and knows no model. Every picture and word depends on the shop's seed and its own
+place alone, so that neither the order of calls nor the process changes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFilter
+
+from tryon_core.errors import ConfigError
+
+from . import labels
+from .bodies import SEXES, Bodies, draw_bodies
+from .figures import View, draw_view, render_mask, render_photo
+from .phrases import Facts, brand_name, garment_description, garment_title, shopper_words
+from .products import CLOTHES, COLOURS, CUTS, PATTERNS, render_product
+
+Ints = npt.NDArray[np.int64]
+Array = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8]
+
+_COLOURS, _CUTS = tuple(COLOURS), tuple(CUTS)
+_BODY, _SHOPPER, _GARMENT, _ORDER, _MASK, _IMAGE, _BRAND = range(7)
+"""Streams of random numbers."""
+
+
+@dataclass(frozen=True)
+class SimConfig:
+    """How large a shop is drawn, and from which seed."""
+
+    seed: int = 0
+    num_shoppers: int = 20_000
+    num_garments: int = 3_000
+    num_brands: int = 40
+    num_orders: int = 150_000
+    days: float = 730.0
+    """Orders are spread evenly over [0, days)."""
+    spread: float = 1.1
+    """How much wider than the survey's soldiers the public is."""
+    female_share: float = 0.6
+    chartless_share: float = 0.2
+    """Share of the styles whose size charts aren't published."""
+    silent_share: float = 0.25
+    """Share of the orders whose shopper told no fit."""
+    holdout_share: float = 0.15
+    """Share of the shoppers set aside."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_shoppers", "num_garments", "num_brands", "num_orders"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"expected {name} of at least 1, got {getattr(self, name)}")
+        for name in ("female_share", "chartless_share", "silent_share", "holdout_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"expected {name} in [0, 1], got {getattr(self, name)}")
+        if self.seed < 0 or self.days <= 0 or self.spread <= 0:
+            raise ConfigError(f"expected seed >= 0, days > 0, spread > 0, got {self.seed}, {self.days}, {self.spread}")
+
+
+@dataclass(frozen=True)
+class SimShopper:
+    """A person, in the order of `Shop.bodies`."""
+
+    key: str
+    sex: str
+    words: str
+    usual_size: str
+    """A letter or a system and a number: M, EU 38."""
+    colours: tuple[str, ...]
+    """Liked best first."""
+    cut: str
+    pattern: str
+    category: str
+    """Liked; empty where they do not mind, as the two above."""
+    view: View
+
+
+@dataclass(frozen=True)
+class SimGarment:
+    """A garment of one colour."""
+
+    id: str
+    style_id: str
+    """Shared by the colours of a style, which are cut alike."""
+    title: str
+    brand: str
+    category: str
+    department: str
+    """women or men"""
+    description: str
+    colour: str
+    pattern: str
+    cut: str
+    sizes: tuple[tuple[str, dict[str, tuple[float, float]]], ...]
+    """Label, and the chart of the body it is made for, cm; an empty chart is not published."""
+    hidden: float
+    """Steps by which it is untoldly made for larger bodies: the brand's bias, the style's offset and the cut."""
+
+
+@dataclass(frozen=True)
+class Orders:
+    """N orders by time."""
+
+    shopper: Ints
+    garment: Ints
+    size: Ints
+    """int64[N], into the garment's sizes."""
+    day: Array
+    fit: Ints
+    """int64[N], into `FIT_CLASSES`; −1 where the shopper told none."""
+    kept: npt.NDArray[np.int8]
+    oracle_fit: Array
+    """float64[N, 3], P(small), P(fit), P(large) given everything but the shopper's whim."""
+    oracle_kept: Array
+    """float64[N], P(kept) given everything but the whim."""
+
+    def __len__(self) -> int:
+        return len(self.day)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A simulated shop."""
+
+    config: SimConfig
+    bodies: Bodies
+    shoppers: list[SimShopper]
+    garments: list[SimGarment]
+    orders: Orders
+    holdout: npt.NDArray[np.bool_]
+    """bool[num_shoppers], people set aside."""
+    truth: labels.Truth
+    """What decides, behind `truth`."""
+
+
+def build_shop(config: SimConfig) -> Shop:
+    """Return the shop of a config; the same config gives the same shop in every process."""
+    rng = _rng(config.seed, _BODY)
+    bodies = draw_bodies(config.num_shoppers, rng, female_share=config.female_share, spread=config.spread)
+    holdout = rng.random(config.num_shoppers) < config.holdout_share
+    shoppers = [_draw_shopper(config, bodies, index) for index in range(config.num_shoppers)]
+    garments, ladders = _draw_garments(config)
+    truth = _truth_of(bodies, shoppers, garments, ladders)
+    return Shop(config, bodies, shoppers, garments, _draw_orders(config, bodies, garments, truth), holdout, truth)
+
+
+def truth(shop: Shop, shopper_rows: Ints, garment_rows: Ints, size_rows: Ints) -> tuple[Array, Array]:
+    """Return P(small, fit, large), float64[N, 3], and P(kept), float64[N], of shoppers with garments in sizes.
+
+    Arguments are int64[N] that broadcast together. Raises:
+        InputError: a garment has no such size.
+    """
+    return labels.oracle(shop.truth, *np.broadcast_arrays(shopper_rows, garment_rows, size_rows))
+
+
+def mask_of(shop: Shop, index: int, height: int = 192, width: int = 128, *, take: int = 0) -> Pixels:
+    """Return a shopper's silhouette with a segmenter's faults, uint8[height, width], 0 or 255.
+
+    Take 0 is of the same shot as `photo_of`; each other take has a pose, clothes and a camera of its own.
+    """
+    rng = _rng(shop.config.seed, _MASK, index, take)
+    shopper = shop.shoppers[index]
+    view = draw_view(rng, shopper.sex == "female") if take else shopper.view
+    return blemish(render_mask(shop.bodies.row(index), view, height, width), rng)
+
+
+def photo_of(shop: Shop, index: int, height: int = 384, width: int = 256) -> Pixels:
+    """Return a shopper's photo, RGB uint8[height, width, 3]."""
+    return render_photo(shop.bodies.row(index), shop.shoppers[index].view, height, width)
+
+
+def image_of(shop: Shop, index: int, size: int = 96) -> Pixels:
+    """Return a garment's product photo, RGB uint8[size, size, 3]."""
+    garment = shop.garments[index]
+    rng = _rng(shop.config.seed, _IMAGE, index)
+    return render_product(garment.category, garment.colour, garment.pattern, garment.cut, rng, size)
+
+
+def blemish(mask: Pixels, rng: np.random.Generator) -> Pixels:
+    """Return a mask, uint8[H, W], 0 or 255, with a segmenter's faults: a restless edge, small holes, lost feet."""
+    height, width = mask.shape
+    soft = Image.fromarray(mask).filter(ImageFilter.GaussianBlur(rng.uniform(0.006, 0.012) * width))
+    if rng.random() < 0.3:
+        _pierce(soft, rng)
+    coarse = rng.normal(128 + rng.normal(0, 12), 28, (height // 5 + 1, width // 5 + 1)).clip(40, 215).astype(np.uint8)
+    edge = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR))
+    faulty = (np.asarray(soft) >= edge).astype(np.uint8) * np.uint8(255)
+    rows = np.flatnonzero(faulty.any(axis=1))
+    if len(rows) and rng.random() < 0.15:
+        faulty[rows[-1] - int(rng.uniform(0.01, 0.05) * len(rows)) :] = 0
+    return faulty
+
+
+def _pierce(image: Image.Image, rng: np.random.Generator) -> None:
+    width, height = image.size
+    draw = ImageDraw.Draw(image)
+    for _ in range(int(rng.integers(1, 4))):
+        x, y = rng.uniform(0.3, 0.7) * width, rng.uniform(0.15, 0.9) * height
+        rx, ry = rng.uniform(0.004, 0.02, 2) * height
+        draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=0)
+
+
+def _rng(*key: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(key))
+
+
+def _draw_shopper(config: SimConfig, bodies: Bodies, index: int) -> SimShopper:
+    rng = _rng(config.seed, _SHOPPER, index)
+    sex = SEXES[bodies.sex[index]]
+    body = bodies.row(index)
+    usual = labels.usual_size(_DEPARTMENT_OF[sex], np.array([body[key] for key in labels.GIRTHS]), rng)
+    colours = tuple(_COLOURS[at] for at in rng.permutation(len(_COLOURS))[: int(rng.integers(2, 5))])
+    cut = _CUTS[int(rng.integers(3))] if rng.random() < 0.7 else ""
+    pattern = PATTERNS[int(rng.integers(5))] if rng.random() < 0.5 else ""
+    kinds = CLOTHES if sex == "female" else _CLOTHES_OF["men"]
+    category = kinds[int(rng.integers(len(kinds)))] if rng.random() < 0.6 else ""
+    facts = Facts(sex, body["height_cm"], body["weight_kg"], usual, colours, cut, pattern, category)
+    words = shopper_words(facts, rng)
+    view = draw_view(rng, sex == "female")
+    return SimShopper(f"shopper-{config.seed}-{index}", sex, words, usual, colours, cut, pattern, category, view)
+
+
+_DEPARTMENT_OF = {"female": "women", "male": "men"}
+_CLOTHES_OF = {"women": CLOTHES, "men": tuple(kind for kind in CLOTHES if kind not in ("dress", "skirt"))}
+
+
+def _draw_garments(config: SimConfig) -> tuple[list[SimGarment], list[labels.Ladder]]:
+    """Return the garments, style by style, and the ladder of each."""
+    brands = [_draw_brand(_rng(config.seed, _BRAND, index)) for index in range(config.num_brands)]
+    garments: list[SimGarment] = []
+    ladders: list[labels.Ladder] = []
+    style = 0
+    while len(garments) < config.num_garments:
+        rng = _rng(config.seed, _GARMENT, style)
+        brand = brands[int(rng.integers(len(brands)))]
+        department = "women" if rng.random() < 0.55 else "men"
+        colours = _draw_style(f"{config.seed}-{style}", brand, department, not rng.random() < config.chartless_share, rng)
+        garments += colours
+        ladders += [brand.ladders[department]] * len(colours)
+        style += 1
+    return garments[: config.num_garments], ladders[: config.num_garments]
+
+
+class _Brand(NamedTuple):
+    name: str
+    bias: float
+    ladders: dict[str, labels.Ladder]
+
+
+def _draw_brand(rng: np.random.Generator) -> _Brand:
+    system = labels.SYSTEMS[int(np.searchsorted((0.6, 0.85), rng.random()))]
+    ladders = {department: labels.draw_ladder(department, system, rng) for department in labels.DEPARTMENTS}
+    return _Brand(brand_name(rng), rng.normal(0, labels.BIAS_STEPS), ladders)
+
+
+def _draw_style(key: str, brand: _Brand, department: str, charted: bool, rng: np.random.Generator) -> list[SimGarment]:
+    """Return one style in one to three colours."""
+    kinds, ladder = _CLOTHES_OF[department], brand.ladders[department]
+    category, cut = kinds[int(rng.integers(len(kinds)))], _CUTS[int(rng.integers(3))]
+    pattern = PATTERNS[int(rng.integers(1, 5))] if rng.random() < 0.55 else "plain"
+    hidden = brand.bias + rng.normal(0, labels.OFFSET_STEPS) + labels.CUT_EASE[cut]
+    keys = labels.relevant_girths(category) if charted else ()
+    sizes = tuple((label, ladder.chart(at, keys)) for at, label in enumerate(ladder.labels))
+    return [
+        SimGarment(
+            id=f"garment-{key}-{_COLOURS[at]}",
+            style_id=f"style-{key}",
+            title=garment_title(brand.name, category, _COLOURS[at], pattern, cut, rng),
+            brand=brand.name,
+            category=category,
+            department=department,
+            description=garment_description(category, _COLOURS[at], pattern, cut, rng),
+            colour=_COLOURS[at],
+            pattern=pattern,
+            cut=cut,
+            sizes=sizes,
+            hidden=hidden,
+        )
+        for at in rng.permutation(len(_COLOURS))[: int(rng.integers(1, 4))]
+    ]
+
+
+def _truth_of(
+    bodies: Bodies, shoppers: list[SimShopper], garments: list[SimGarment], ladders: list[labels.Ladder]
+) -> labels.Truth:
+    columns = [*_COLOURS, *_CUTS, *PATTERNS, *CLOTHES]
+    place = {name: at for at, name in enumerate(columns)}
+    liked, traits = np.zeros((len(shoppers), len(columns))), np.zeros((len(garments), len(columns)))
+    for row, shopper in enumerate(shoppers):
+        liked[row, [place[colour] for colour in shopper.colours]] = labels.LIKING["colour"]
+        for kind in ("cut", "pattern", "category"):
+            if getattr(shopper, kind):
+                liked[row, place[getattr(shopper, kind)]] = labels.LIKING[kind]
+    centres = np.full((len(garments), max(len(ladder.labels) for ladder in ladders), 3), np.nan)
+    for row, (garment, ladder) in enumerate(zip(garments, ladders, strict=True)):
+        traits[row, [place[name] for name in (garment.colour, garment.cut, garment.pattern, garment.category)]] = 1
+        centres[row, : len(ladder.labels)] = ladder.centres
+    return labels.Truth(
+        girths=np.stack([bodies.column(key) for key in labels.GIRTHS], axis=1).astype(np.float64),
+        liked=liked,
+        traits=traits,
+        centres=centres,
+        steps=np.stack([ladder.steps for ladder in ladders]),
+        relevance=np.array([labels.RELEVANCE[garment.category] for garment in garments]),
+        hidden=np.array([garment.hidden for garment in garments]),
+    )
+
+
+def _draw_orders(config: SimConfig, bodies: Bodies, garments: list[SimGarment], truth: labels.Truth) -> Orders:
+    rng = _rng(config.seed, _ORDER)
+    shopper = _weighted(rng.gamma(1.5, size=len(bodies)), config.num_orders, rng)
+    garment = _choose_garments(bodies.sex[shopper], shopper, garments, truth, rng)
+    size = labels.choose_sizes(truth, shopper, garment, rng)
+    fit, kept = labels.oracle(truth, shopper, garment, size)
+    outcome, stayed = labels.draw_outcomes(fit, labels.agreement(truth, shopper, garment), rng)
+    told = np.where(rng.random(config.num_orders) < config.silent_share, -1, outcome)
+    day = np.sort(rng.uniform(0, config.days, config.num_orders))
+    return Orders(shopper, garment, size, day, told, stayed, fit, kept)
+
+
+def _choose_garments(
+    sex: npt.NDArray[np.int8], shopper: Ints, garments: list[SimGarment], truth: labels.Truth, rng: np.random.Generator
+) -> Ints:
+    """Return a garment of the shopper's department for every order; of two candidates more often the better liked."""
+    popularity = rng.gamma(0.8, size=len(garments)) + 0.05
+    department = np.array([garment.department for garment in garments])
+    chosen = np.zeros(len(shopper), dtype=np.int64)
+    for code, name in enumerate(SEXES):
+        rows = np.flatnonzero(sex == code)
+        odds = popularity * (department == _DEPARTMENT_OF[name])
+        first, second = (_weighted(odds if odds.any() else popularity, len(rows), rng) for _ in range(2))
+        better = labels.agreement(truth, shopper[rows], second) > labels.agreement(truth, shopper[rows], first)
+        chosen[rows] = np.where(better & (rng.random(len(rows)) < 0.6), second, first)
+    return chosen
+
+
+def _weighted(weights: Array, num: int, rng: np.random.Generator) -> Ints:
+    total = np.cumsum(weights)
+    return np.searchsorted(total, rng.random(num) * total[-1], side="right").clip(0, len(weights) - 1)

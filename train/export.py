@@ -1,0 +1,66 @@
+"""From a fitted model to a checkpoint folder: calibrate, score, write beside the goal, and move into place last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import fsspec
+
+from tryon_core.checkpoint import save_checkpoint, save_history
+from tryon_core.errors import ConfigError
+from tryon_core.model import Model
+
+from .calibrate import calibrate
+from .card import model_card
+from .evaluate import evaluate
+from .sources import Data
+
+
+def check_free(out: str) -> None:
+    """Refuse a folder that holds anything.
+
+    Raises:
+        ConfigError: there is a file, or a folder that is not empty.
+    """
+    files, folder = fsspec.core.url_to_fs(out)
+    if files.exists(folder) and (files.isfile(folder) or files.ls(folder)):
+        raise ConfigError(f"expected a new or empty folder, got {out}, which holds something")
+
+
+def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Mapping[str, Any]:
+    """Write a checkpoint folder, whole or not at all, and return the scores that it states.
+
+    Args:
+        out: a path or fsspec URL where nothing is yet.
+        date: the day of making, as it is to be shown.
+    """
+    val = data.splits["val"]
+    calibration = calibrate(model, val)
+    scores: Mapping[str, Any] = rounded(evaluate(model, val, calibration["temperature"]))
+    metrics = {"val": scores, "data": dict(data.about), "made": date, "command": command}
+    num_weights = sum(p.numel() for p in model.parameters())
+    card = model_card(model.config, command=command, date=date, num_weights=num_weights, data=data.about, metrics=scores)
+    files, folder = fsspec.core.url_to_fs(out)
+    partial = f"{folder.rstrip('/')}.partial-{time.time_ns()}"
+    place = files.unstrip_protocol(partial)
+    try:
+        save_checkpoint(place, model, calibration=calibration, metrics=metrics, card=card)
+        save_history(place, data.history, data.day)
+        if files.exists(folder):
+            files.rmdir(folder)
+        files.mv(partial, folder, recursive=True)
+    finally:
+        if files.exists(partial):
+            files.rm(partial, recursive=True)
+    return scores
+
+
+def rounded(value: Any) -> Any:
+    """Return JSON data with floats to five digits; what is no number becomes null."""
+    if isinstance(value, Mapping):
+        return {key: rounded(entry) for key, entry in value.items()}
+    if isinstance(value, float):
+        return round(value, 5) if value == value else None
+    return value

@@ -1,0 +1,124 @@
+"""The training loop of one worker, in plain torch; it knows neither Ray nor where rows come from."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from tryon_core.batch import PARTS
+from tryon_core.errors import ConfigError
+from tryon_core.model import Model
+from tryon_core.numbers_encoder import NumbersEncoder
+from tryon_core.tasks import TASKS
+
+from .config import TrainConfig
+from .evaluate import raw_outputs, score
+from .optimizer import build_optimizer, build_schedule
+from .perturb import perturbed
+from .progress import Epoch, Listener, Step
+from .rows import Rows, batches, num_batches
+
+log = logging.getLogger(__name__)
+Forward = Callable[[Any], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of the workers this one is."""
+
+    rank: int = 0
+    world: int = 1
+    wrap: Callable[[Model], nn.Module] = lambda model: model
+    """Makes the model's gradients common to all workers."""
+
+
+def build_model(config: TrainConfig, rows: Rows) -> Model:
+    """Return a new model whose weights depend on the seed, its numbers standardised by training rows."""
+    for task in config.model.tasks:
+        if task not in rows.targets:
+            raise ConfigError(f"expected targets of task {task}, got {sorted(rows.targets)}")
+    torch.manual_seed(config.seed)
+    model = Model(config.model)
+    for part, tower in config.model.parts.items():
+        encoder = model.towers[tower]
+        if isinstance(encoder, NumbersEncoder) and PARTS[part].owner != "derived" and part in rows.parts:
+            column = rows.parts[part]
+            encoder.standardise_by(torch.tensor(column.values[column.index[column.present]]))
+    return model
+
+
+def fit(model: Model, rows: Rows, config: TrainConfig, listener: Listener, *, val: Rows | None = None, place: Place) -> None:
+    """Fit a model in place, telling of every step and epoch.
+
+    Args:
+        model: on the device where it is to be fitted.
+        rows: all workers' training rows; each takes its own share of every epoch.
+        val: what the first worker scores the model on after each epoch.
+    """
+    wrapped = place.wrap(model)
+    steps = num_batches(len(rows), config.batch_size, place.world)
+    optimizer = build_optimizer(wrapped, config)
+    schedule = build_schedule(optimizer, config, steps * config.epochs)
+    for epoch in range(1, config.epochs + 1):
+        rng = np.random.default_rng([config.seed, epoch, place.rank])
+        started, told = time.monotonic(), _Mean()
+        model.train()
+        chosen = batches(len(rows), config.batch_size, seed=config.seed, epoch=epoch, rank=place.rank, world=place.world)
+        for step, index in enumerate(chosen, start=1):
+            told.add(_step(wrapped, perturbed(rows, index, config, rng), config, optimizer))
+            schedule.step()
+            seen = min(step * config.batch_size, len(rows))
+            listener(Step(epoch, step, steps, seen, told.mean()["loss"]))
+        losses = _over_workers(told.mean(), place.world)
+        rows_per_s = len(rows) / (time.monotonic() - started)
+        metrics = score(raw_outputs(model, val), val) if val is not None and place.rank == 0 else {}
+        listener(Epoch(epoch, losses.pop("loss"), losses, rows_per_s, metrics))
+
+
+def losses_of(outputs: dict[str, Tensor], rows: Rows, weights: Any) -> dict[str, Tensor]:
+    """Return task name to its loss, and ``loss``, their weighted sum."""
+    device = next(iter(outputs.values())).device
+    losses = {task: TASKS[task].loss(out, torch.as_tensor(rows.targets[task]).to(device)) for task, out in outputs.items()}
+    return {**losses, "loss": torch.stack([weights[task] * loss for task, loss in losses.items()]).sum()}
+
+
+def _step(forward: nn.Module, batch: Rows, config: TrainConfig, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    losses = losses_of(forward(batch.parts), batch, config.model.tasks)
+    optimizer.zero_grad(set_to_none=True)
+    losses["loss"].backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(forward.parameters(), config.grad_clip)
+    optimizer.step()
+    return {name: float(loss.detach()) for name, loss in losses.items()}
+
+
+class _Mean:
+    """The mean of what steps told."""
+
+    def __init__(self) -> None:
+        self._sum: dict[str, float] = {}
+        self._num = 0
+
+    def add(self, losses: dict[str, float]) -> None:
+        self._num += 1
+        for name, loss in losses.items():
+            self._sum[name] = self._sum.get(name, 0.0) + loss
+
+    def mean(self) -> dict[str, float]:
+        return {name: total / self._num for name, total in self._sum.items()}
+
+
+def _over_workers(losses: dict[str, float], world: int) -> dict[str, float]:
+    if world == 1:
+        return losses
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    tensor = torch.tensor(list(losses.values()), device=device)
+    dist.all_reduce(tensor)
+    return dict(zip(losses, (tensor / world).tolist(), strict=True))

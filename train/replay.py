@@ -1,0 +1,48 @@
+"""Fit history as each order saw it: orders in the order of time, each looking before its own verdict is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tryon_core.batch import FIT_CLASSES, HISTORY_FIELDS
+from tryon_core.errors import ConfigError
+from tryon_core.history import FitEvent, History, HistoryConfig
+
+
+@dataclass(frozen=True)
+class Line:
+    """One order line, of which history needs no more."""
+
+    garment: str
+    """`Garment.history_id`."""
+    size: str
+    shopper: str
+    day: float
+    fit: int
+    """Index into `FIT_CLASSES`; −1 where nobody told."""
+
+
+def replay(lines: Iterable[Line], config: HistoryConfig | None = None) -> tuple[npt.NDArray[np.float32], History, float]:
+    """Return part `history` of every line, float32[N, len(HISTORY_FIELDS)], the history behind the last, and its day.
+
+    Args:
+        lines: in the order of time.
+
+    Raises:
+        ConfigError: a line is before its predecessor.
+    """
+    history, day, features = History(config or HistoryConfig()), float("-inf"), []
+    for line in lines:
+        if line.day < day:
+            raise ConfigError(f"expected order lines in the order of time, got day {line.day} behind day {day}")
+        day = line.day
+        features.append(history.features(line.garment, line.size, line.shopper, day))
+        if line.fit >= 0:
+            history.add(FitEvent(line.garment, line.size, line.shopper, FIT_CLASSES[line.fit], day))
+    if not features:
+        return np.zeros((0, len(HISTORY_FIELDS)), dtype=np.float32), history, 0.0
+    return np.stack(features), history, day

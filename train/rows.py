@@ -1,0 +1,103 @@
+"""Training data in memory: one column per part, as the model takes it, beside the targets; it knows no source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tryon_core.batch import Column
+from tryon_core.errors import ConfigError
+from tryon_core.text import TextArrays
+
+Array = npt.NDArray[Any]
+Hidden = Mapping[str, npt.NDArray[np.bool_]]
+"""Part name to bool[B], the rows that are to lack it."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """N examples with what is known of their outcome; slices share nothing with the whole."""
+
+    parts: Mapping[str, Column[Any]]
+    """Part name to its distinct values (uint8 images, `TextArrays`, float32 numbers) and int64[N]."""
+    targets: Mapping[str, Array]
+    """Task name to N targets as `tryon_core.tasks` defines them: ``fit`` int64[N], ``match`` float32[N], …"""
+    extra: Mapping[str, Array] = field(default_factory=dict)
+    """What is no target: the probabilities of whoever knows how the data were drawn (``oracle_fit`` float64[N, 3], …)."""
+
+    def __post_init__(self) -> None:
+        arrays = {**{n: c.index for n, c in self.parts.items()}, **self.targets, **self.extra}
+        lengths = {name: len(array) for name, array in arrays.items()}
+        if len(set(lengths.values())) != 1:
+            raise ConfigError(f"expected parts and targets of one length, got {lengths}")
+
+    def __len__(self) -> int:
+        return len(next(iter(self.targets.values())))
+
+    def take(self, rows: npt.NDArray[np.int64], hidden: Hidden | None = None) -> Rows:
+        """Return the chosen rows with only the distinct values that they use.
+
+        Args:
+            rows: int64[B], which rows, in their new order.
+            hidden: parts that some of the chosen rows are to lack.
+        """
+        hidden = hidden or {}
+        parts = {name: _taken(column, rows, hidden.get(name)) for name, column in self.parts.items()}
+        targets = {name: target[rows] for name, target in self.targets.items()}
+        return Rows(parts, targets, {name: array[rows] for name, array in self.extra.items()})
+
+    def without(self, parts: Iterable[str]) -> Rows:
+        """Return the same rows, each lacking the named parts."""
+        nobody = np.full(len(self), -1, dtype=np.int64)
+        gone = {name: Column(self.parts[name].values, nobody) for name in parts if name in self.parts}
+        return Rows({**self.parts, **gone}, self.targets, self.extra)
+
+
+def batches(
+    num_rows: int, batch_size: int, *, seed: int, epoch: int, rank: int = 0, world: int = 1
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield one worker's row numbers, batch by batch, in an order that depends on seed and epoch alone.
+
+    All workers get equally many batches; fewer than `world` rows are left out of an epoch.
+
+    Args:
+        batch_size: rows of a step over all workers.
+
+    Raises:
+        ConfigError: there are fewer rows, or rows in a batch, than workers.
+    """
+    if min(batch_size, num_rows) < world:
+        raise ConfigError(f"expected at least {world} rows in the data and in a batch, got {num_rows} and {batch_size}")
+    order = np.random.default_rng([seed, epoch]).permutation(num_rows)
+    own = order[: num_rows - num_rows % world][rank::world]
+    share = batch_size // world
+    for start in range(0, len(own), share):
+        yield own[start : start + share]
+
+
+def num_batches(num_rows: int, batch_size: int, world: int = 1) -> int:
+    """Return how many batches `batches` yields to each worker in an epoch."""
+    return -(-(num_rows // world) // (batch_size // world))
+
+
+def _taken(column: Column[Any], rows: npt.NDArray[np.int64], hidden: npt.NDArray[np.bool_] | None) -> Column[Any]:
+    index = column.index[rows]
+    if hidden is not None:
+        index = np.where(hidden, -1, index)
+    used, place = np.unique(index, return_inverse=True)
+    if len(used) and used[0] < 0:
+        used, place = used[1:], place - 1
+    return Column(_picked(column.values, used), place.astype(np.int64))
+
+
+def _picked(values: Any, used: npt.NDArray[np.int64]) -> Any:
+    """Return a copy of the chosen values; texts are cut to the longest of them."""
+    if not isinstance(values, TextArrays):
+        return values[used]
+    lengths = values.lengths[used]
+    longest = int(lengths.max(initial=1))
+    return TextArrays(values.ids[used, :longest], values.values[used, :longest], lengths)

@@ -1,0 +1,123 @@
+"""The simulated shop as rows: what its people and garments look like, say and are, and how their orders ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tryon_core.batch import CATEGORIES, PARTS, Column
+from tryon_core.config import ImageTower, ModelConfig, TextTower
+from tryon_core.errors import ConfigError, expected_one_of
+from tryon_core.garment import Garment, Size, garment_words, size_numbers
+from tryon_core.person import frame_mask
+from tryon_core.photo import prepare
+from tryon_core.text import text_arrays
+
+from .data.sim import Shop, SimConfig, build_shop, image_of, mask_of, photo_of
+from .replay import Line, replay
+from .rows import Array, Rows
+from .sources import Data, SourceOptions
+
+Ids = npt.NDArray[np.int64]
+Make = Callable[[Ids], Any]
+"""From the numbers of shoppers, garments or garments' sizes to a part's values."""
+
+
+def sim_data(config: ModelConfig, options: SourceOptions, splits: Sequence[str]) -> Data:
+    """Draw a shop and return its orders, of people who are either fitted on or scored on."""
+    told = {f"num_{name}": getattr(options, name) for name in ("shoppers", "garments", "brands", "orders")}
+    shop = build_shop(SimConfig(seed=options.seed, days=options.days, **told))
+    garments = [_garment(shop, j) for j in range(len(shop.garments))]
+    features, history, day = replay(_lines(shop, garments))
+    held = shop.holdout[shop.orders.shopper]
+    makers = _makers(shop, config, garments)
+    rows = {name: _rows(shop, makers, features, np.flatnonzero(held == (name == "val"))) for name in splits}
+    return Data(rows, history, day, {"source": "sim", **asdict(options)})
+
+
+def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids) -> Rows:
+    """Return the chosen orders; only what they need is drawn."""
+    orders = shop.orders
+    shopper, garment = orders.shopper[chosen].astype(np.int64), orders.garment[chosen].astype(np.int64)
+    whose = {"shopper": shopper, "garment": garment, "size": _sizes(shop)[garment] + orders.size[chosen]}
+    parts: dict[str, Column[Any]] = {}
+    for part, make in makers.items():
+        ids, index = np.unique(whose["size" if part == "size" else PARTS[part].owner], return_inverse=True)
+        parts[part] = Column(make(ids), index.astype(np.int64))
+    parts["history"] = Column(history[chosen], np.arange(len(chosen)))
+    category = np.array([CATEGORIES.index(g.category) if g.category in CATEGORIES else -1 for g in shop.garments])
+    targets = {
+        "fit": orders.fit[chosen].astype(np.int64),
+        "match": orders.kept[chosen].astype(np.float32),
+        "body": shop.bodies.measurements()[shopper].astype(np.float32),
+        "category": category[garment].astype(np.int64),
+    }
+    kept = orders.oracle_kept[chosen]
+    return Rows(parts, targets, {"oracle_fit": orders.oracle_fit[chosen], "oracle_match": kept, "shopper": shopper})
+
+
+def _makers(shop: Shop, config: ModelConfig, garments: Sequence[Garment]) -> dict[str, Make]:
+    """Return how the values of each part that the model uses are made."""
+    found: dict[str, Make] = {}
+    for part, tower_name in config.parts.items():
+        tower = config.towers[tower_name]
+        if part in _IMAGES and isinstance(tower, ImageTower):
+            found[part] = _pictures(shop, _IMAGES[part], tower)
+        elif isinstance(tower, TextTower) and part in ("shopper_words", "garment_words"):
+            texts = [s.words for s in shop.shoppers] if part == "shopper_words" else [garment_words(g) for g in garments]
+            found[part] = _texts(texts, tower)
+        elif part == "size":
+            found[part] = _all_sizes(garments)
+        elif part not in ("history", "ease"):
+            raise ConfigError(expected_one_of("part of the simulated shop", part, {*PARTS} - {"ease"}))
+    return found
+
+
+def _pictures(shop: Shop, draw: Callable[[Shop, int, int, int], Array], tower: ImageTower) -> Make:
+    drawn = cache(lambda number: draw(shop, number, tower.height, tower.width))
+    return lambda ids: np.stack([_prepared(drawn(int(i)), tower) for i in ids])
+
+
+def _prepared(pixels: Array, tower: ImageTower) -> Array:
+    return prepare(pixels, tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
+
+
+def _texts(texts: Sequence[str | None], tower: TextTower) -> Make:
+    return lambda ids: text_arrays([texts[i] or "" for i in ids], tower.rows, tower.max_tokens)
+
+
+def _all_sizes(garments: Sequence[Garment]) -> Make:
+    numbers = np.stack([size_numbers(garment, s) for garment in garments for s in range(len(garment.sizes))])
+    return lambda ids: numbers[ids]
+
+
+_IMAGES: dict[str, Callable[[Shop, int, int, int], Array]] = {
+    "person_mask": lambda shop, i, height, width: frame_mask(mask_of(shop, i), height, width),
+    "photo": lambda shop, i, height, width: photo_of(shop, i),
+    "garment_image": lambda shop, j, height, width: image_of(shop, j, max(height, width)),
+}
+
+
+def _sizes(shop: Shop) -> Ids:
+    """Return int64[G], the number of each garment's first size among all garments' sizes."""
+    return np.cumsum([0, *(len(garment.sizes) for garment in shop.garments[:-1])]).astype(np.int64)
+
+
+def _garment(shop: Shop, number: int) -> Garment:
+    told = shop.garments[number]
+    sizes = tuple(Size(label, chart=chart) for label, chart in told.sizes)
+    texts = {name: getattr(told, name) for name in ("title", "brand", "department", "category", "description", "style_id")}
+    return Garment(id=told.id, sizes=sizes, **texts)
+
+
+def _lines(shop: Shop, garments: Sequence[Garment]) -> Iterator[Line]:
+    orders = shop.orders
+    columns = (orders.shopper, orders.garment, orders.size, orders.day, orders.fit)
+    for shopper, garment, size, day, fit in zip(*(column.tolist() for column in columns), strict=True):
+        bought = garments[garment]
+        yield Line(bought.history_id, bought.sizes[size].label, shop.shoppers[shopper].key, day, fit)

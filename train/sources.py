@@ -1,0 +1,74 @@
+"""Data by name: where the rows of a fit or an evaluation come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tryon_core.config import ModelConfig
+from tryon_core.errors import ConfigError, expected_one_of
+from tryon_core.history import History
+
+from .rows import Rows
+
+SPLITS = ("train", "val")
+"""Of different people: to fit on, and to calibrate and score on."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows by split, and what their events say of garments."""
+
+    splits: Mapping[str, Rows]
+    history: History
+    """Of all events, as serving starts from it."""
+    day: float
+    """The last event's, in the history's own days."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What it takes to have the same data again, as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """How much of a drawn source there is; a source that is read from files looks at none of it."""
+
+    seed: int = 0
+    shoppers: int = 20_000
+    garments: int = 3_000
+    brands: int = 60
+    orders: int = 150_000
+    days: int = 730
+
+    def __post_init__(self) -> None:
+        numbers = (self.shoppers, self.garments, self.brands, self.orders, self.days)
+        if min(numbers) < 1 or self.seed < 0:
+            raise ConfigError(f"expected counts over 0 and a seed of at least 0, got {self}")
+
+
+def load_data(spec: str, config: ModelConfig, options: SourceOptions, splits: Sequence[str] = SPLITS) -> Data:
+    """Return the rows of a source, with the parts that the model uses.
+
+    Args:
+        spec: a source's name, with an argument behind a colon where it takes one.
+        splits: which to build; see `SPLITS`.
+
+    Raises:
+        ConfigError: no source or split has that name.
+    """
+    name = spec.partition(":")[0]
+    if name not in SOURCES or ":" in spec:
+        raise ConfigError(expected_one_of("data source", spec, SOURCES))
+    for split in splits:
+        if split not in SPLITS:
+            raise ConfigError(expected_one_of("split", split, SPLITS))
+    return SOURCES[name](config, options, splits)
+
+
+def _sim(config: ModelConfig, options: SourceOptions, splits: Sequence[str]) -> Data:
+    from .sim_rows import sim_data
+
+    return sim_data(config, options, splits)
+
+
+SOURCES: dict[str, Callable[[ModelConfig, SourceOptions, Sequence[str]], Data]] = {"sim": _sim}
