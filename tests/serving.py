@@ -68,7 +68,7 @@ def photo(width: int = 300, height: int = 420, shift: int = 0) -> bytes:
     draw = ImageDraw.Draw(image)
     scale, x, y = height / 420, width // 2 + shift, int(20 * height / 420)
     for box, colour in (
-        ((-18, 0, 18, 48), (150, 110, 90)),
+        ((-18, 0, 18, 56), (150, 110, 90)),
         ((-45, 52, 45, 190), (40, 70, 160)),
         ((-40, 190, -6, 380), (50, 50, 55)),
         ((6, 190, 40, 380), (50, 50, 55)),

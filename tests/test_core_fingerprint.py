@@ -78,7 +78,9 @@ def test_a_version_changes_the_fingerprints_of_the_towers_it_prepares(
 
 
 def test_type_and_shape_of_weights_are_part_of_the_fingerprint() -> None:
-    config = ModelConfig(name="x", parts={"shopper_words": "t"}, towers={"t": TextTower(encoder="gru")}, tasks={"match": 1.0})
+    config = ModelConfig(
+        name="x", parts={"shopper_words": "t"}, towers={"t": TextTower(encoder="gru")}, tasks={"match": 1.0}
+    )
     arrays = [np.zeros((2, 3), "f"), np.zeros((3, 2), "f"), np.zeros(6, "f"), np.zeros((2, 3), np.int32)]
     assert len({tower_fingerprint(config, "t", {"towers.t.w": array}) for array in arrays}) == 4
 

@@ -54,9 +54,7 @@ def test_the_convolution_is_the_sum_over_a_3_by_3_window() -> None:
                 for channel in range(3):
                     for i in range(3):
                         for j in range(3):
-                            by_hand[out, row, column] += (
-                                weight[out, channel, i, j] * padded[channel, row + i, column + j]
-                            )
+                            by_hand[out, row, column] += weight[out, channel, i, j] * padded[channel, row + i, column + j]
     np.testing.assert_allclose(convolution(image[None])[0].detach().numpy(), by_hand, atol=1e-5)
 
 

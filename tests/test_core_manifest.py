@@ -14,7 +14,21 @@ from tryon_core.history import FitEvent, History, HistoryConfig
 from tryon_core.manifest import HISTORY_FILE, read_history
 from tryon_core.model import Model
 
-FLOOR = "batch config errors fingerprint garment history manifest numerals offers presets shopper text words".split()
+FLOOR = [
+    "batch",
+    "config",
+    "errors",
+    "fingerprint",
+    "garment",
+    "history",
+    "manifest",
+    "numerals",
+    "offers",
+    "presets",
+    "shopper",
+    "text",
+    "words",
+]
 
 
 @pytest.fixture

@@ -38,16 +38,29 @@ def small_config(image: str, text: str, fusion: str) -> ModelConfig:
     return ModelConfig(
         name="small",
         parts={
-            **{"photo": "image", "garment_image": "image", "shopper_words": "text", "garment_words": "text"},
-            **{"size": "size", "history": "history", "ease": "ease"},
+            "photo": "image",
+            "garment_image": "image",
+            "shopper_words": "text",
+            "garment_words": "text",
+            "size": "size",
+            "history": "history",
+            "ease": "ease",
         },
         towers={
             "image": ImageTower(
-                **{"encoder": image, "height": 32, "width": 32, "stages": (4, 4), "embedding_dim": 8},
-                **{"depth": 1, "hidden_dim": 32, "num_heads": 2},
+                encoder=image,
+                height=32,
+                width=32,
+                stages=(4, 4),
+                embedding_dim=8,
+                depth=1,
+                hidden_dim=32,
+                num_heads=2,
             ),
             "text": TextTower(encoder=text, width=8, depth=2, num_heads=2, embedding_dim=8),
-            **{"size": numbers, "history": numbers, "ease": numbers},
+            "size": numbers,
+            "history": numbers,
+            "ease": numbers,
         },
         fusion=FusionConfig(kind=fusion, width=16, num_heads=2, depth=1),
     )
@@ -59,12 +72,21 @@ class Subject:
     examples: Examples
 
 
-@pytest.fixture(scope="module", params=itertools.product(IMAGE_ENCODERS, TEXT_ENCODERS, FUSIONS), ids="-".join)
+COMBINATIONS = dict.fromkeys(
+    [
+        *((image, "gru", fusion) for image, fusion in itertools.product(IMAGE_ENCODERS, FUSIONS)),
+        *(("cnn", text, fusion) for text, fusion in itertools.product(TEXT_ENCODERS, FUSIONS)),
+    ]
+)
+"""Every encoder with every fusion."""
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS, ids="-".join)
 def subject(request: pytest.FixtureRequest, make_examples: Any, make_batch: MakeBatch) -> Subject:
     """A model of one combination, in evaluation, whose normalisations know the examples."""
     torch.manual_seed(0)
     model = Model(small_config(*request.param))
-    examples = make_examples(model.config, 6)
+    examples = make_examples(model.config, 4)
     for layer in model.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.momentum = 1.0
@@ -90,30 +112,19 @@ def test_an_answer_does_not_depend_on_its_batch_neighbours(subject: Subject, mak
     assert all(together[task].std(dim=0).max() > 1e-3 for task in TASKS)
 
 
-def test_an_answer_does_not_depend_on_the_order_of_the_batch(subject: Subject, make_batch: MakeBatch) -> None:
-    together = answers(subject.model, make_batch(subject.examples))
-    turned = answers(subject.model, make_batch(subject.examples[::-1]))
-    for task in TASKS:
-        torch.testing.assert_close(turned[task].flip(0), together[task], atol=1e-3, rtol=0)
+def lacking_each_part(example: dict[str, Any]) -> Examples:
+    return [{name: value for name, value in example.items() if name != part} for part in GIVEN_PARTS]
 
 
 def test_a_row_may_lack_any_part_and_then_that_parts_content_cannot_matter(subject: Subject, make_batch: MakeBatch) -> None:
-    whole, filler = subject.examples[0], subject.examples[1]
-    for part in GIVEN_PARTS:
-        lacking = {name: value for name, value in whole.items() if name != part}
-        alone = row(answers(subject.model, make_batch([lacking])), 0)
-        beside = row(answers(subject.model, make_batch([filler, lacking])), 1)
-        beside_another = row(answers(subject.model, make_batch([subject.examples[2], lacking])), 1)
-        assert alone.isfinite().all()
-        torch.testing.assert_close(beside, alone, atol=1e-3, rtol=0)
-        torch.testing.assert_close(beside_another, beside, atol=1e-4, rtol=0)
-
-
-def test_every_part_that_is_there_moves_the_answer(subject: Subject, make_batch: MakeBatch) -> None:
-    whole = row(answers(subject.model, make_batch(subject.examples[:1])), 0)
-    for part in GIVEN_PARTS:
-        lacking = {name: value for name, value in subject.examples[0].items() if name != part}
-        assert (row(answers(subject.model, make_batch([lacking])), 0) - whole).abs().max() > 1e-4
+    whole, *fillers = subject.examples
+    first, second = (
+        answers(subject.model, make_batch([filler, *lacking_each_part(whole), whole])) for filler in fillers[:2]
+    )
+    for number in range(1, len(GIVEN_PARTS) + 1):
+        assert row(first, number).isfinite().all()
+        torch.testing.assert_close(row(first, number), row(second, number), atol=1e-4, rtol=0)
+        assert (row(first, number) - row(first, -1)).abs().max() > 1e-4
 
 
 def test_a_row_with_nothing_at_all_is_answered_like_any_other_such_row(subject: Subject, make_batch: MakeBatch) -> None:
@@ -136,6 +147,15 @@ def test_gradient_reaches_every_learnt_parameter(subject: Subject, make_batch: M
     held = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     fixed = {f"fusions.{view}.log_weights" for view in ("shopper", "garment", "pair")}
     assert held == (set() if model.config.fusion.kind == "weighted" else fixed)
+
+
+def test_an_answer_does_not_depend_on_the_order_of_the_batch(
+    tiny_model: Model, make_examples: Any, make_batch: MakeBatch
+) -> None:
+    examples = make_examples(tiny_model.config, 6)
+    together, turned = answers(tiny_model, make_batch(examples)), answers(tiny_model, make_batch(examples[::-1]))
+    for task in TASKS:
+        torch.testing.assert_close(turned[task].flip(0), together[task], atol=1e-4, rtol=0)
 
 
 def test_a_value_that_rows_share_is_encoded_once_and_answers_as_if_apart(

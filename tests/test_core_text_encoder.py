@@ -110,7 +110,7 @@ def test_the_features_of_a_number_are_its_size_and_phases_and_none_without_one()
     periods = 2.0 ** np.arange(1, 9)
     phase = 2 * np.pi * 165 / periods
     expected = np.concatenate([[1, 1.65, 1.65**2], np.sin(phase), np.cos(phase)])
-    assert NUM_VALUE_FEATURES == len(expected)
+    assert len(expected) == NUM_VALUE_FEATURES
     np.testing.assert_allclose(features[0].numpy(), expected, atol=1e-4)
     assert not features[1].any()
     assert features[2].isfinite().all()

@@ -192,7 +192,16 @@ def test_feet_and_inches_are_their_sum(feet: int, inches: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("十", 10), ("十二", 12), ("二十", 20), ("一百二十", 120), ("一百二", 120), ("一百零二", 102), ("一六五", 165), ("两", 2)],
+    [
+        ("十", 10),
+        ("十二", 12),
+        ("二十", 20),
+        ("一百二十", 120),
+        ("一百二", 120),
+        ("一百零二", 102),
+        ("一六五", 165),
+        ("两", 2),
+    ],
 )
 def test_chinese_numerals_have_their_value(text: str, value: float) -> None:
     assert chinese_number(text) == value
@@ -226,15 +235,34 @@ def test_a_text_at_the_limit_parses_and_one_over_it_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["1", "'", "5'", "一", "百", "一米", "1 ", "1.", "1m", "5 ft ", "一 ", "eu", "eu-", "x", "xx ", "我", "34d", "11st", "ﷺ", "\u0301"],
+    [
+        "1",
+        "'",
+        "5'",
+        "一",
+        "百",
+        "一米",
+        "1 ",
+        "1.",
+        "1m",
+        "5 ft ",
+        "一 ",
+        "eu",
+        "eu-",
+        "x",
+        "xx ",
+        "我",
+        "34d",
+        "11st",
+        "ﷺ",
+        "\u0301",
+    ],
 )
 def test_repetitions_parse_in_linear_time(unit: str) -> None:
     _assert_fast((unit * MAX_CHARACTERS)[:MAX_CHARACTERS])
 
 
-@pytest.mark.parametrize(
-    "head", ["1", "5'", "11st", "eu", "eu-", "一", "1米", "二尺", "34", "x", "1.", "us 5"]
-)
+@pytest.mark.parametrize("head", ["1", "5'", "11st", "eu", "eu-", "一", "1米", "二尺", "34", "x", "1.", "us 5"])
 @pytest.mark.parametrize("filler", [" ", "1", "一", "\u3000"])
 def test_a_beginning_that_never_ends_parses_in_linear_time(head: str, filler: str) -> None:
     _assert_fast(head + filler * (MAX_CHARACTERS - len(head)))

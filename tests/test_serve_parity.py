@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ray import serve
 
+from serve.errors import UnavailableError
 from serve.graph import build
 from tests.serving import PARTS, Case, assert_equal, reference, untrained_checkpoint, variant
 from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
@@ -17,22 +18,29 @@ from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
 PRODUCT = list(itertools.product(IMAGE_ENCODERS, TEXT_ENCODERS, FUSIONS))
 
 
-@pytest.fixture
-def local() -> Iterator[Any]:
-    """Starts the graph in this process, without a cluster."""
-    yield lambda url: serve.run(build({"checkpoint": url}), _local_testing_mode=True)
+def local_graph(url: str) -> Any:
+    """Start the graph in this process, without a cluster, and wait until every stage has loaded its model."""
+    handle = serve.run(build({"checkpoint": url}), _local_testing_mode=True)
+    for _ in range(200):
+        try:
+            handle.recommend.remote(Case().ask()).result(timeout_s=30)
+        except UnavailableError:
+            time.sleep(0.02)
+        else:
+            return handle
+    raise TimeoutError("expected every stage to load its model")
 
 
-@pytest.mark.parametrize(("image", "text", "fusion"), PRODUCT, ids="-".join)
+@pytest.mark.parametrize(("image", "text", "fusion"), PRODUCT)
 def test_the_graph_equals_the_model_with_each_part_missing_in_turn(
-    image: str, text: str, fusion: str, local: Any, tmp_path: Path
+    image: str, text: str, fusion: str, tmp_path: Path
 ) -> None:
     config = variant(image, text, fusion)
     handle = None
     for without in ("", *PARTS):
         if handle is None or without == "history":
             url = untrained_checkpoint(tmp_path / (without or "whole"), config, history=without != "history")
-            handle = local(url)
+            handle = local_graph(url)
         case = Case(without)
         answer = handle.recommend.remote(case.ask()).result(timeout_s=60)
         assert_equal(answer.model_dump(), reference(url, case))

@@ -74,14 +74,15 @@ def _fit(options: argparse.Namespace) -> None:
     from .export import check_free
     from .progress import Display, told
     from .sources import load_data
-    from .trainer import train_checkpoint
+    from .trainer import cluster, train_checkpoint
 
     config = fit_config(options)
     check_free(options.out)
-    data = load_data(options.data, config.model, source_options(options))
-    log.info("%d rows to fit on, %d to score on", *(len(data.splits[split]) for split in SPLITS))
-    display = Display(bar=options.progress)
-    scores = train_checkpoint(config, data, options.out, command=options.line, listener=display)
+    with cluster(config):
+        data = load_data(options.data, config.model, source_options(options))
+        log.info("%d rows to fit on, %d to score on", *(len(data.splits[split]) for split in SPLITS))
+        display = Display(bar=options.progress)
+        scores = train_checkpoint(config, data, options.out, command=options.line, listener=display)
     log.info("wrote %s: %s", options.out, told(scores))
 
 

@@ -35,7 +35,7 @@ class TrainConfig:
     """Everything that a run's weights depend on besides its data."""
 
     model: ModelConfig
-    epochs: int = 6
+    epochs: int = 5
     batch_size: int = 256
     """Rows of a step over all workers together."""
     optimizer: str = "adamw"

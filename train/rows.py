@@ -84,14 +84,19 @@ def num_batches(num_rows: int, batch_size: int, world: int = 1) -> int:
     return -(-(num_rows // world) // (batch_size // world))
 
 
+def used_by(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the distinct numbers that are not −1, sorted, and int64[B], the place of each row's among them, or −1."""
+    used, place = np.unique(index, return_inverse=True)
+    missing = int(len(used) > 0 and used[0] < 0)
+    return used[missing:], place.astype(np.int64) - missing
+
+
 def _taken(column: Column[Any], rows: npt.NDArray[np.int64], hidden: npt.NDArray[np.bool_] | None) -> Column[Any]:
     index = column.index[rows]
     if hidden is not None:
         index = np.where(hidden, -1, index)
-    used, place = np.unique(index, return_inverse=True)
-    if len(used) and used[0] < 0:
-        used, place = used[1:], place - 1
-    return Column(_picked(column.values, used), place.astype(np.int64))
+    used, place = used_by(index)
+    return Column(_picked(column.values, used), place)
 
 
 def _picked(values: Any, used: npt.NDArray[np.int64]) -> Any:

@@ -20,8 +20,11 @@ from tryon_core.text import text_arrays
 
 from .data.sim import Shop, SimConfig, build_shop, image_of, mask_of, photo_of
 from .replay import Line, replay
-from .rows import Array, Rows
+from .rows import Array, Rows, used_by
 from .sources import Data, SourceOptions
+
+TAKES = 1
+"""Silhouettes of each person, every one from another shot."""
 
 Ids = npt.NDArray[np.int64]
 Make = Callable[[Ids], Any]
@@ -43,19 +46,26 @@ def sim_data(config: ModelConfig, options: SourceOptions, splits: Sequence[str])
 def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids) -> Rows:
     """Return the chosen orders; only what they need is drawn."""
     orders = shop.orders
-    shopper, garment = orders.shopper[chosen].astype(np.int64), orders.garment[chosen].astype(np.int64)
-    whose = {"shopper": shopper, "garment": garment, "size": _sizes(shop)[garment] + orders.size[chosen]}
-    parts: dict[str, Column[Any]] = {}
+    shopper, garment = orders.shopper[chosen], orders.garment[chosen]
+    said = np.array([bool(person.words) for person in shop.shoppers])
+    numbers = {
+        "person_mask": shopper * TAKES + chosen % TAKES,
+        "photo": shopper,
+        "shopper_words": np.where(said[shopper], shopper, -1),
+        "garment_image": garment,
+        "garment_words": garment,
+        "size": _first_sizes(shop)[garment] + orders.size[chosen],
+    }
+    parts: dict[str, Column[Any]] = {"history": Column(history[chosen], np.arange(len(chosen)))}
     for part, make in makers.items():
-        ids, index = np.unique(whose["size" if part == "size" else PARTS[part].owner], return_inverse=True)
-        parts[part] = Column(make(ids), index.astype(np.int64))
-    parts["history"] = Column(history[chosen], np.arange(len(chosen)))
+        used, index = used_by(numbers[part])
+        parts[part] = Column(make(used), index)
     category = np.array([CATEGORIES.index(g.category) if g.category in CATEGORIES else -1 for g in shop.garments])
-    targets = {
-        "fit": orders.fit[chosen].astype(np.int64),
+    targets: dict[str, Array] = {
+        "fit": orders.fit[chosen],
         "match": orders.kept[chosen].astype(np.float32),
-        "body": shop.bodies.measurements()[shopper].astype(np.float32),
-        "category": category[garment].astype(np.int64),
+        "body": shop.bodies.measurements()[shopper],
+        "category": category[garment],
     }
     kept = orders.oracle_kept[chosen]
     return Rows(parts, targets, {"oracle_fit": orders.oracle_fit[chosen], "oracle_match": kept, "shopper": shopper})
@@ -79,12 +89,12 @@ def _makers(shop: Shop, config: ModelConfig, garments: Sequence[Garment]) -> dic
 
 
 def _pictures(shop: Shop, draw: Callable[[Shop, int, int, int], Array], tower: ImageTower) -> Make:
-    drawn = cache(lambda number: draw(shop, number, tower.height, tower.width))
-    return lambda ids: np.stack([_prepared(drawn(int(i)), tower) for i in ids])
+    @cache
+    def drawn(number: int) -> Array:
+        pixels = draw(shop, number, tower.height, tower.width)
+        return prepare(pixels, tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
 
-
-def _prepared(pixels: Array, tower: ImageTower) -> Array:
-    return prepare(pixels, tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
+    return lambda ids: np.stack([drawn(number) for number in ids.tolist()])
 
 
 def _texts(texts: Sequence[str | None], tower: TextTower) -> Make:
@@ -96,14 +106,19 @@ def _all_sizes(garments: Sequence[Garment]) -> Make:
     return lambda ids: numbers[ids]
 
 
+def _framed(shop: Shop, number: int, height: int, width: int) -> Array:
+    """Return one of a shopper's silhouettes as serving frames those of photos."""
+    return frame_mask(mask_of(shop, number // TAKES, take=number % TAKES), height, width)
+
+
 _IMAGES: dict[str, Callable[[Shop, int, int, int], Array]] = {
-    "person_mask": lambda shop, i, height, width: frame_mask(mask_of(shop, i), height, width),
+    "person_mask": _framed,
     "photo": lambda shop, i, height, width: photo_of(shop, i),
     "garment_image": lambda shop, j, height, width: image_of(shop, j, max(height, width)),
 }
 
 
-def _sizes(shop: Shop) -> Ids:
+def _first_sizes(shop: Shop) -> Ids:
     """Return int64[G], the number of each garment's first size among all garments' sizes."""
     return np.cumsum([0, *(len(garment.sizes) for garment in shop.garments[:-1])]).astype(np.int64)
 

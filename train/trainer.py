@@ -42,7 +42,7 @@ class RunError(Exception):
 
 
 def train_checkpoint(config: TrainConfig, data: Data, out: str, *, command: str, listener: Listener) -> Mapping[str, Any]:
-    """Fit a model on Ray, calibrate it, write it to a new folder, and return its scores.
+    """Fit a model on the cluster, calibrate it, write it to a new folder, and return its scores.
 
     Args:
         out: a path or fsspec URL where nothing is yet.
@@ -50,15 +50,12 @@ def train_checkpoint(config: TrainConfig, data: Data, out: str, *, command: str,
         listener: is told of steps and epochs in this process.
 
     Raises:
-        ConfigError: `out` is taken, or the cluster has too little for the config.
+        ConfigError: `out` is taken.
         RunError: a worker failed.
     """
     check_free(out)
-    with _cluster():
-        check_resources(config, ray.cluster_resources())  # type: ignore[no-untyped-call]
-        weights = _run(config, data, listener)
     model = Model(config.model)
-    model.load_state_dict(weights)
+    model.load_state_dict(_run(config, data, listener))
     return export(out, model, data, command=command, date=date.today().isoformat())
 
 
@@ -75,16 +72,21 @@ def check_resources(config: TrainConfig, resources: Mapping[str, float]) -> None
 
 
 @contextmanager
-def _cluster() -> Iterator[None]:
-    """Join the cluster that this process is in, or start one for as long as it is needed."""
-    if ray.is_initialized():
-        yield
-        return
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)
+def cluster(config: TrainConfig) -> Iterator[None]:
+    """Join the cluster that this process is in, or start one for as long as it is needed.
+
+    Raises:
+        ConfigError: the cluster has too little for the config.
+    """
+    joined = ray.is_initialized()
+    if not joined:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
+        check_resources(config, ray.cluster_resources())  # type: ignore[no-untyped-call]
         yield
     finally:
-        ray.shutdown()
+        if not joined:
+            ray.shutdown()
 
 
 def _run(config: TrainConfig, data: Data, listener: Listener) -> dict[str, torch.Tensor]:

@@ -134,9 +134,11 @@ def _fault(mask: npt.NDArray[np.bool_], share: float) -> str:
         return "too_small"
     if share < 0.7:
         return "several"
+    if rows[0] == 0 or rows[-1] >= mask.shape[0] - 1:
+        return "not_full_body"
     if tall < 1.2 * wide:
         return "not_upright"
     head = mask[rows[0] : rows[0] + max(1, tall // 20)].sum(axis=1).mean() / tall
-    if rows[0] == 0 or rows[-1] >= mask.shape[0] - 1 or tall < 1.6 * wide or head > 0.2:
+    if tall < 1.6 * wide or head > 0.2:
         return "not_full_body"
     return ""

@@ -1,8 +1,8 @@
 """Bodies drawn from the joint statistics of an anthropometric survey; knows nothing of pictures, garments or words.
 
-`bodies.json` holds, per sex, the mean and the covariance of the logarithms of `SURVEYED`, derived from ANSUR II (2012, US
-Government work) by ``python -m train.data.bodies DIR --out FILE``; no person's row is in it. Girths, breadths, depths and
-heights are drawn together, so that no girth is a function of a breadth: a picture tells as much about a girth as in life.
+`bodies.json` holds, per sex, the mean and the covariance of the logarithms of `SURVEYED`, derived from ANSUR II (2012,
+US Government work) by ``python -m train.data.bodies DIR --out FILE``; no person's row is in it. Girths, breadths,
+depths and heights are drawn together: no girth is a function of a breadth, and a picture tells as little as in life.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ _OVERSAMPLING = 2
 _SMOOTHNESS = 6
 """Points drawn per given point of an outline."""
 
-
 Colour = tuple[int, int, int]
 Piece = tuple[str, Array]
 """Which of the view's colours fills a polygon, and its outline, float64[P, 2]."""
@@ -29,9 +28,9 @@ _PALETTES: dict[str, tuple[Colour, ...]] = {
     "hair": ((30, 24, 22), (62, 42, 30), (110, 74, 44), (190, 150, 90), (120, 116, 112), (130, 60, 36)),
     "shoes": ((25, 25, 28), (90, 60, 40), (70, 72, 80), (150, 30, 40)),
 }
-_RANGES = dict(distance=(1.6, 4.5), camera_height=(0.35, 0.95), pitch_rad=(-0.1, 0.1), turn_rad=(-0.35, 0.35))
-_RANGES |= dict(fill=(0.7, 0.97), shift_x=(0.2, 0.8), shift_y=(0.2, 0.8), light=(-0.08, 0.08), grain=(1.0, 5.0))
-_RANGES |= dict(flare=(0.0, 0.5), hem=(-0.03, 0.08), top_length=(0.0, 1.0))
+_RANGES = {"distance": (1.6, 4.5), "camera_height": (0.35, 0.95), "pitch_rad": (-0.1, 0.1), "turn_rad": (-0.35, 0.35)}
+_RANGES |= {"fill": (0.7, 0.97), "shift_x": (0.2, 0.8), "shift_y": (0.2, 0.8), "grain": (1.0, 5.0)}
+_RANGES |= {"flare": (0.0, 0.5), "hem": (-0.03, 0.08), "top_length": (0.0, 1.0)}
 _BOTTOMS, _HAIRDOS = ("trousers", "shorts", "skirt", "dress"), ("bald", "short", "bob", "long")
 _ODDS = {True: ((0.5, 0.12, 0.16, 0.22), (0.0, 0.25, 0.3, 0.45)), False: ((0.75, 0.25, 0, 0), (0.1, 0.85, 0.04, 0.01))}
 """Of bottoms and hairdos, of women and of men."""
@@ -66,7 +65,6 @@ class View:
     top_length: float
     colours: Mapping[str, Colour]
     """Of skin, hair, top, bottom, shoes, and of the wall at its foot and head."""
-    light: float
     grain: float
     """SD of the photo's noise, in grey levels."""
     seed: int
@@ -113,7 +111,7 @@ def render_mask(body: Mapping[str, float], view: View, height: int = 192, width:
     """Return a person's silhouette, uint8[height, width], 0 or 255; `body` is one row of `Bodies`, in cm."""
     canvas = Image.new("L", (width * _OVERSAMPLING, height * _OVERSAMPLING))
     draw = ImageDraw.Draw(canvas)
-    for role, outline in _framed(body, view, height, width):
+    for _, outline in _framed(body, view, height, width):
         draw.polygon(outline.ravel().tolist(), fill=255)
     return np.where(np.asarray(canvas.reduce(_OVERSAMPLING)) >= 128, 255, 0).astype(np.uint8)
 
@@ -126,9 +124,8 @@ def render_photo(body: Mapping[str, float], view: View, height: int = 384, width
     for role, outline in _framed(body, view, height, width):
         draw.polygon(outline.ravel().tolist(), fill=view.colours[role])
     small = np.asarray(canvas.reduce(_OVERSAMPLING), dtype=np.float32)
-    light = 1 + view.light * np.linspace(-1, 1, width, dtype=np.float32)[None, :, None]
     noise = np.random.default_rng(view.seed).standard_normal(small.shape, dtype=np.float32)
-    return np.clip(small * light + view.grain * noise, 0, 255).astype(np.uint8)
+    return np.clip(small + view.grain * noise, 0, 255).astype(np.uint8)
 
 
 def _tint(values: Array) -> Colour:
@@ -157,8 +154,7 @@ def _project(points: Array, view: View) -> Array:
     rise = points[:, 1] - view.camera_height
     sine, cosine = np.sin(view.pitch_rad), np.cos(view.pitch_rad)
     depth = view.distance * cosine - rise * sine
-    seen: Array = np.stack([points[:, 0], -(rise * cosine + view.distance * sine)], axis=1) / depth[:, None]
-    return seen
+    return np.asarray(np.stack([points[:, 0], -(rise * cosine + view.distance * sine)], axis=1) / depth[:, None])
 
 
 def _pieces(shape: Mapping[str, float], view: View) -> list[Piece]:
@@ -173,14 +169,14 @@ def _pieces(shape: Mapping[str, float], view: View) -> list[Piece]:
 
 def _torso(shape: Mapping[str, float], view: View) -> list[Piece]:
     spine = _smooth(_torso_rows(shape, view))
-    hem = shape["waist_height_cm"] - 0.01 - 0.08 * view.top_length
-    collar = shape["shoulder_height_cm"] + 0.012
-    upper, lower = _split(spine, hem)
-    neck, shirt = _split(upper, collar)
+    upper, lower = _split(spine, shape["waist_height_cm"] - 0.01 - 0.08 * view.top_length)
+    neck, shirt = _split(upper, shape["shoulder_height_cm"] + 0.012)
     role = "top" if view.bottoms == "dress" else "bottom"
     pieces = [(role, _ribbon(lower)), ("top", _ribbon(shirt)), ("skin", _ribbon(neck))]
     if view.bottoms in ("skirt", "dress"):
-        pieces.insert(0, (role, _ribbon(_skirt_rows(shape, view))))
+        hip, hip_y = _half_width(shape, "hip", view) * (1.02 + 0.4 * view.looseness), shape["hip_height_cm"]
+        hem_row = (0, shape["knee_height_cm"] + view.hem, hip * (1 + view.flare))
+        pieces.insert(0, (role, _ribbon(np.array([(0, hip_y + 0.02, hip), (0, hip_y, hip), hem_row]))))
     return pieces
 
 
@@ -189,7 +185,6 @@ def _torso_rows(shape: Mapping[str, float], view: View) -> Array:
     chest, waist, hip = (_half_width(shape, part, view) for part in ("chest", "waist", "hip"))
     shoulder, chest_y, waist_y = shape["shoulder_height_cm"], shape["chest_height_cm"], shape["waist_height_cm"]
     neck, joint, hip_y = shape["neck_width_cm"] / 2, _shoulder(shape, view), shape["hip_height_cm"]
-    cloth = 1 + view.looseness
     rows = [
         (0.0, 1 - 0.75 * shape["head_height_cm"], 0.95 * neck),
         (0.0, shoulder + 0.034, neck),
@@ -197,19 +192,13 @@ def _torso_rows(shape: Mapping[str, float], view: View) -> Array:
         (0.0, shoulder - 0.004, joint),
         (0.0, 0.6 * shape["armpit_height_cm"] + 0.4 * shoulder, 1.02 * joint),
         (0.0, chest_y, 1.13 * chest * (1 + 0.5 * view.looseness)),
-        (0.0, 0.45 * chest_y + 0.55 * waist_y, (0.55 * waist + 0.40 * chest) * cloth),
-        (0.0, waist_y, waist * cloth),
+        (0.0, 0.45 * chest_y + 0.55 * waist_y, (0.55 * waist + 0.40 * chest) * (1 + view.looseness)),
+        (0.0, waist_y, waist * (1 + view.looseness)),
         (0.0, 0.35 * waist_y + 0.65 * hip_y, 0.98 * hip * (1 + 0.5 * view.looseness)),
         (0.0, hip_y, hip * (1 + 0.3 * view.looseness)),
         (0.0, 0.985 * shape["inseam_cm"], 0.86 * hip),
     ]
     return np.array(rows)
-
-
-def _skirt_rows(shape: Mapping[str, float], view: View) -> Array:
-    hip, hip_y = _half_width(shape, "hip", view) * (1.02 + 0.4 * view.looseness), shape["hip_height_cm"]
-    hem_y = shape["knee_height_cm"] + view.hem
-    return np.array([(0, hip_y + 0.02, hip), (0, hip_y, hip), (0, hem_y, hip * (1 + view.flare))])
 
 
 def _leg(shape: Mapping[str, float], view: View, side: int, angle: float) -> list[Piece]:
@@ -225,15 +214,13 @@ def _leg(shape: Mapping[str, float], view: View, side: int, angle: float) -> lis
     rows = np.stack([start + side * np.sin(angle) * (hip - y), y, half], axis=1)
     covered = {"trousers": 0.03, "shorts": knee + 0.05 + view.hem}.get(view.bottoms, 2.0)
     rows[:, 2] = np.where(y >= covered, np.maximum(half * cloth, view.flare * thigh), half)
-    foot = _foot(shape, rows[-1], side)
     cloth_rows, bare = _split(_smooth(rows), covered)
-    return [foot, ("skin", _ribbon(bare)), ("bottom", _ribbon(cloth_rows))]
+    return [_foot(shape, rows[-1], side), ("skin", _ribbon(bare)), ("bottom", _ribbon(cloth_rows))]
 
 
 def _foot(shape: Mapping[str, float], ankle: Array, side: int) -> Piece:
     x, y, half = ankle
-    toes = side * 0.10 * shape["foot_length_cm"]
-    wide = 0.18 * shape["foot_length_cm"]
+    toes, wide = side * 0.10 * shape["foot_length_cm"], 0.18 * shape["foot_length_cm"]
     rows = [(x, y + 0.012, 0.9 * half), (x + 0.2 * toes, y - 0.02, wide), (x + toes, 0.0, 1.12 * wide)]
     return ("shoes", _ribbon(_smooth(np.array([*rows, (x + 1.2 * toes, -0.016, 0.55 * wide)]))))
 
@@ -242,9 +229,7 @@ def _arm(shape: Mapping[str, float], view: View, side: int, angle: float, bend: 
     length, hand = shape["sleeve_cm"], 0.85 * shape["hand_length_cm"]
     along = np.array([-0.05, 0.0, 0.12, 0.35, 0.55, 0.68, 1.0, 1.0 + 0.3 * hand / length, 1.0 + hand / length])
     upper, fore, wrist = (shape[f"{part}_width_cm"] / 2 for part in ("upper_arm", "forearm", "wrist"))
-    half = np.array(
-        [0.35 * upper, 0.8 * upper, upper, 0.95 * upper, 0.95 * fore, fore, wrist, 1.3 * wrist, 0.6 * wrist]
-    )
+    half = np.array([0.35, 0.8, 1, 0.95, 0.95, 1, 1, 1.3, 0.6]) * np.repeat([upper, fore, wrist], (4, 2, 3))
     half[:7] *= 1 + 0.7 * view.looseness
     angles = np.where(along > 0.55, angle - bend, angle)
     steps = np.diff(along, prepend=along[0]) * length

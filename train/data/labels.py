@@ -6,6 +6,7 @@ so the score of an oracle that knows everything is known too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +97,23 @@ def draw_ladder(department: str, system: str, rng: np.random.Generator | None = 
     return Ladder(labels, centre + (np.arange(len(labels)) - middle)[:, None] * steps, steps)
 
 
+@dataclass(frozen=True)
+class Brand:
+    """What a brand does to sizes."""
+
+    bias: float
+    """Steps by which it untoldly makes everything for larger bodies than it says."""
+    ladders: Mapping[str, Ladder]
+    """By department."""
+
+
+def draw_brand(rng: np.random.Generator) -> Brand:
+    """Return a brand, with a ladder of its own in each of `DEPARTMENTS` in one of `SYSTEMS`."""
+    system = SYSTEMS[int(np.searchsorted((0.6, 0.85), rng.random()))]
+    ladders = {department: draw_ladder(department, system, rng) for department in DEPARTMENTS}
+    return Brand(rng.normal(0, BIAS_STEPS), ladders)
+
+
 def relevant_girths(category: str) -> tuple[str, ...]:
     """Return which of `GIRTHS` decide the fit of a category.
 
@@ -146,6 +164,27 @@ def _kept_by_class(agreement: Array) -> Array:
 
 def _logistic(values: Array) -> Array:
     return 1 / (1 + np.exp(-values))
+
+
+@dataclass(frozen=True)
+class Orders:
+    """N orders by time."""
+
+    shopper: Ints
+    garment: Ints
+    size: Ints
+    """int64[N], into the garment's sizes."""
+    day: Array
+    fit: Ints
+    """int64[N], into `FIT_CLASSES`; −1 where the shopper told none."""
+    kept: npt.NDArray[np.int8]
+    oracle_fit: Array
+    """float64[N, 3], P(small), P(fit), P(large) given everything but the shopper's whim."""
+    oracle_kept: Array
+    """float64[N], P(kept) given everything but the whim."""
+
+    def __len__(self) -> int:
+        return len(self.day)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,22 +13,20 @@ T = TypeVar("T")
 _KG_PER_LB = 0.45359237
 _DIGITS = "零一二三四五六七八九"
 
-CHINESE: Mapping[str, str] = {
-    **{
-        "black": "黑色",
-        "white": "白色",
-        "grey": "灰色",
-        "navy": "藏青色",
-        "blue": "蓝色",
-        "green": "绿色",
-        "red": "红色",
-    },
-    **{"pink": "粉色", "yellow": "黄色", "orange": "橙色", "purple": "紫色", "brown": "棕色"},
-    **{"plain": "纯色", "striped": "条纹", "checked": "格子", "dotted": "波点", "floral": "碎花"},
-    **{"slim": "修身", "regular": "合身", "loose": "宽松"},
-    **{"t-shirt": "T恤", "longsleeve": "长袖", "shirt": "衬衫", "dress": "连衣裙", "outwear": "外套"},
-    **{"pants": "裤子", "shorts": "短裤", "skirt": "半身裙", "women": "女", "men": "男"},
+CHINESE = {
+    "black": "黑色",
+    "white": "白色",
+    "grey": "灰色",
+    "navy": "藏青色",
+    "blue": "蓝色",
+    "green": "绿色",
+    "red": "红色",
 }
+CHINESE |= {"pink": "粉色", "yellow": "黄色", "orange": "橙色", "purple": "紫色", "brown": "棕色"}
+CHINESE |= {"plain": "纯色", "striped": "条纹", "checked": "格子", "dotted": "波点", "floral": "碎花"}
+CHINESE |= {"slim": "修身", "regular": "合身", "loose": "宽松", "women": "女", "men": "男"}
+CHINESE |= {"t-shirt": "T恤", "longsleeve": "长袖", "shirt": "衬衫", "dress": "连衣裙", "outwear": "外套"}
+CHINESE |= {"pants": "裤子", "shorts": "短裤", "skirt": "半身裙"}
 """The Chinese word of every colour, pattern, cut, category and department."""
 
 _PLURALS = {"t-shirt": "t-shirts", "longsleeve": "long sleeve tops", "shirt": "shirts", "dress": "dresses"}
@@ -94,7 +92,7 @@ class Facts:
 
 
 def shopper_words(facts: Facts, rng: np.random.Generator) -> str:
-    """Return a shopper's words: one in four shoppers writes Chinese, everything is rounded, any part may be left out."""
+    """Return a shopper's words: one in four writes Chinese, everything is rounded, any part may be left out."""
     chinese = rng.random() < 0.25
     heights, weights = (_ZH_HEIGHTS, _ZH_WEIGHTS) if chinese else (_HEIGHTS, _WEIGHTS)
     imperial = int(not chinese and rng.random() < 0.35)
@@ -128,7 +126,7 @@ def garment_title(brand: str, category: str, colour: str, pattern: str, cut: str
 
 
 def garment_description(category: str, colour: str, pattern: str, cut: str, rng: np.random.Generator) -> str:
-    """Return a description of a sentence or two, sometimes empty, sometimes Chinese, that may leave out what is seen."""
+    """Return a description of a sentence or two, sometimes empty, sometimes Chinese, it may leave out what is seen."""
     if rng.random() < 0.15:
         return ""
     named = [word for word, odds in ((cut, 0.3), (colour, 0.35), (pattern, 0.35)) if rng.random() < odds]

@@ -1,4 +1,4 @@
-"""Draws a garment's product photo from its category, colour, pattern and cut; knows nothing of sizes, people or words."""
+"""Draws a garment's product photo from category, colour, pattern and cut; knows nothing of sizes, people or words."""
 
 from __future__ import annotations
 

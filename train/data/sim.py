@@ -7,7 +7,6 @@ place alone, so that neither the order of calls nor the process changes it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,21 +61,12 @@ class SimConfig:
             raise ConfigError(f"expected seed >= 0, days > 0, spread > 0, got {self.seed}, {self.days}, {self.spread}")
 
 
-@dataclass(frozen=True)
-class SimShopper:
-    """A person, in the order of `Shop.bodies`."""
+@dataclass(frozen=True, kw_only=True)
+class SimShopper(Facts):
+    """A person with their facts and taste, in the order of `Shop.bodies`."""
 
     key: str
-    sex: str
     words: str
-    usual_size: str
-    """A letter or a system and a number: M, EU 38."""
-    colours: tuple[str, ...]
-    """Liked best first."""
-    cut: str
-    pattern: str
-    category: str
-    """Liked; empty where they do not mind, as the two above."""
     view: View
 
 
@@ -103,27 +93,6 @@ class SimGarment:
 
 
 @dataclass(frozen=True)
-class Orders:
-    """N orders by time."""
-
-    shopper: Ints
-    garment: Ints
-    size: Ints
-    """int64[N], into the garment's sizes."""
-    day: Array
-    fit: Ints
-    """int64[N], into `FIT_CLASSES`; −1 where the shopper told none."""
-    kept: npt.NDArray[np.int8]
-    oracle_fit: Array
-    """float64[N, 3], P(small), P(fit), P(large) given everything but the shopper's whim."""
-    oracle_kept: Array
-    """float64[N], P(kept) given everything but the whim."""
-
-    def __len__(self) -> int:
-        return len(self.day)
-
-
-@dataclass(frozen=True)
 class Shop:
     """A simulated shop."""
 
@@ -131,7 +100,7 @@ class Shop:
     bodies: Bodies
     shoppers: list[SimShopper]
     garments: list[SimGarment]
-    orders: Orders
+    orders: labels.Orders
     holdout: npt.NDArray[np.bool_]
     """bool[num_shoppers], people set aside."""
     truth: labels.Truth
@@ -184,10 +153,11 @@ def image_of(shop: Shop, index: int, size: int = 96) -> Pixels:
 def blemish(mask: Pixels, rng: np.random.Generator) -> Pixels:
     """Return a mask, uint8[H, W], 0 or 255, with a segmenter's faults: a restless edge, small holes, lost feet."""
     height, width = mask.shape
-    soft = Image.fromarray(mask).filter(ImageFilter.GaussianBlur(rng.uniform(0.006, 0.012) * width))
-    if rng.random() < 0.3:
-        _pierce(soft, rng)
-    coarse = rng.normal(128 + rng.normal(0, 12), 28, (height // 5 + 1, width // 5 + 1)).clip(40, 215).astype(np.uint8)
+    soft = Image.fromarray(mask).filter(ImageFilter.GaussianBlur(rng.uniform(0.009, 0.018) * width))
+    for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.3 else 0):
+        (x, y), r = rng.uniform((0.3, 0.15), (0.7, 0.9)) * (width, height), rng.uniform(0.004, 0.02) * height
+        ImageDraw.Draw(soft).ellipse((x - r, y - r, x + r, y + r), fill=0)
+    coarse = rng.normal(128 + rng.normal(0, 15), 36, (height // 5 + 1, width // 5 + 1)).clip(25, 230).astype(np.uint8)
     edge = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR))
     faulty = (np.asarray(soft) >= edge).astype(np.uint8) * np.uint8(255)
     rows = np.flatnonzero(faulty.any(axis=1))
@@ -196,33 +166,26 @@ def blemish(mask: Pixels, rng: np.random.Generator) -> Pixels:
     return faulty
 
 
-def _pierce(image: Image.Image, rng: np.random.Generator) -> None:
-    width, height = image.size
-    draw = ImageDraw.Draw(image)
-    for _ in range(int(rng.integers(1, 4))):
-        x, y = rng.uniform(0.3, 0.7) * width, rng.uniform(0.15, 0.9) * height
-        rx, ry = rng.uniform(0.004, 0.02, 2) * height
-        draw.ellipse((x - rx, y - ry, x + rx, y + ry), fill=0)
-
-
 def _rng(*key: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(key))
 
 
 def _draw_shopper(config: SimConfig, bodies: Bodies, index: int) -> SimShopper:
     rng = _rng(config.seed, _SHOPPER, index)
-    sex = SEXES[bodies.sex[index]]
-    body = bodies.row(index)
-    usual = labels.usual_size(_DEPARTMENT_OF[sex], np.array([body[key] for key in labels.GIRTHS]), rng)
-    colours = tuple(_COLOURS[at] for at in rng.permutation(len(_COLOURS))[: int(rng.integers(2, 5))])
-    cut = _CUTS[int(rng.integers(3))] if rng.random() < 0.7 else ""
-    pattern = PATTERNS[int(rng.integers(5))] if rng.random() < 0.5 else ""
-    kinds = CLOTHES if sex == "female" else _CLOTHES_OF["men"]
-    category = kinds[int(rng.integers(len(kinds)))] if rng.random() < 0.6 else ""
-    facts = Facts(sex, body["height_cm"], body["weight_kg"], usual, colours, cut, pattern, category)
-    words = shopper_words(facts, rng)
-    view = draw_view(rng, sex == "female")
-    return SimShopper(f"shopper-{config.seed}-{index}", sex, words, usual, colours, cut, pattern, category, view)
+    sex, body = SEXES[bodies.sex[index]], bodies.row(index)
+    kinds = _CLOTHES_OF[_DEPARTMENT_OF[sex]]
+    facts = Facts(
+        sex=sex,
+        height_cm=body["height_cm"],
+        weight_kg=body["weight_kg"],
+        usual_size=labels.usual_size(_DEPARTMENT_OF[sex], np.array([body[key] for key in labels.GIRTHS]), rng),
+        colours=tuple(_COLOURS[at] for at in rng.permutation(len(_COLOURS))[: int(rng.integers(2, 5))]),
+        cut=_CUTS[int(rng.integers(3))] if rng.random() < 0.7 else "",
+        pattern=PATTERNS[int(rng.integers(5))] if rng.random() < 0.5 else "",
+        category=kinds[int(rng.integers(len(kinds)))] if rng.random() < 0.6 else "",
+    )
+    words, view = shopper_words(facts, rng), draw_view(rng, sex == "female")
+    return SimShopper(**vars(facts), key=f"shopper-{config.seed}-{index}", words=words, view=view)
 
 
 _DEPARTMENT_OF = {"female": "women", "male": "men"}
@@ -231,34 +194,26 @@ _CLOTHES_OF = {"women": CLOTHES, "men": tuple(kind for kind in CLOTHES if kind n
 
 def _draw_garments(config: SimConfig) -> tuple[list[SimGarment], list[labels.Ladder]]:
     """Return the garments, style by style, and the ladder of each."""
-    brands = [_draw_brand(_rng(config.seed, _BRAND, index)) for index in range(config.num_brands)]
+    rngs = [_rng(config.seed, _BRAND, index) for index in range(config.num_brands)]
+    brands = [(brand_name(rng), labels.draw_brand(rng)) for rng in rngs]
     garments: list[SimGarment] = []
     ladders: list[labels.Ladder] = []
     style = 0
     while len(garments) < config.num_garments:
         rng = _rng(config.seed, _GARMENT, style)
-        brand = brands[int(rng.integers(len(brands)))]
+        name, brand = brands[int(rng.integers(len(brands)))]
         department = "women" if rng.random() < 0.55 else "men"
-        colours = _draw_style(f"{config.seed}-{style}", brand, department, not rng.random() < config.chartless_share, rng)
-        garments += colours
-        ladders += [brand.ladders[department]] * len(colours)
+        key, charted = f"{config.seed}-{style}", rng.random() >= config.chartless_share
+        garments += _draw_style(key, name, brand, department, charted, rng)
+        ladder = brand.ladders[department]
+        ladders += [ladder] * (len(garments) - len(ladders))
         style += 1
     return garments[: config.num_garments], ladders[: config.num_garments]
 
 
-class _Brand(NamedTuple):
-    name: str
-    bias: float
-    ladders: dict[str, labels.Ladder]
-
-
-def _draw_brand(rng: np.random.Generator) -> _Brand:
-    system = labels.SYSTEMS[int(np.searchsorted((0.6, 0.85), rng.random()))]
-    ladders = {department: labels.draw_ladder(department, system, rng) for department in labels.DEPARTMENTS}
-    return _Brand(brand_name(rng), rng.normal(0, labels.BIAS_STEPS), ladders)
-
-
-def _draw_style(key: str, brand: _Brand, department: str, charted: bool, rng: np.random.Generator) -> list[SimGarment]:
+def _draw_style(
+    key: str, name: str, brand: labels.Brand, department: str, charted: bool, rng: np.random.Generator
+) -> list[SimGarment]:
     """Return one style in one to three colours."""
     kinds, ladder = _CLOTHES_OF[department], brand.ladders[department]
     category, cut = kinds[int(rng.integers(len(kinds)))], _CUTS[int(rng.integers(3))]
@@ -270,8 +225,8 @@ def _draw_style(key: str, brand: _Brand, department: str, charted: bool, rng: np
         SimGarment(
             id=f"garment-{key}-{_COLOURS[at]}",
             style_id=f"style-{key}",
-            title=garment_title(brand.name, category, _COLOURS[at], pattern, cut, rng),
-            brand=brand.name,
+            title=garment_title(name, category, _COLOURS[at], pattern, cut, rng),
+            brand=name,
             category=category,
             department=department,
             description=garment_description(category, _COLOURS[at], pattern, cut, rng),
@@ -311,7 +266,7 @@ def _truth_of(
     )
 
 
-def _draw_orders(config: SimConfig, bodies: Bodies, garments: list[SimGarment], truth: labels.Truth) -> Orders:
+def _draw_orders(config: SimConfig, bodies: Bodies, garments: list[SimGarment], truth: labels.Truth) -> labels.Orders:
     rng = _rng(config.seed, _ORDER)
     shopper = _weighted(rng.gamma(1.5, size=len(bodies)), config.num_orders, rng)
     garment = _choose_garments(bodies.sex[shopper], shopper, garments, truth, rng)
@@ -320,7 +275,7 @@ def _draw_orders(config: SimConfig, bodies: Bodies, garments: list[SimGarment], 
     outcome, stayed = labels.draw_outcomes(fit, labels.agreement(truth, shopper, garment), rng)
     told = np.where(rng.random(config.num_orders) < config.silent_share, -1, outcome)
     day = np.sort(rng.uniform(0, config.days, config.num_orders))
-    return Orders(shopper, garment, size, day, told, stayed, fit, kept)
+    return labels.Orders(shopper, garment, size, day, told, stayed, fit, kept)
 
 
 def _choose_garments(
@@ -341,4 +296,5 @@ def _choose_garments(
 
 def _weighted(weights: Array, num: int, rng: np.random.Generator) -> Ints:
     total = np.cumsum(weights)
-    return np.searchsorted(total, rng.random(num) * total[-1], side="right").clip(0, len(weights) - 1)
+    found: Ints = np.searchsorted(total, rng.random(num) * total[-1], side="right")
+    return np.minimum(found, len(weights) - 1)

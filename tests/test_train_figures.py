@@ -1,0 +1,100 @@
+"""A figure tells the body's shape and never its scale, and a photo and a mask of one view are one person."""
+
+import dataclasses
+import time
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from train.data.bodies import TRAITS, draw_bodies
+from train.data.figures import draw_view, render_mask, render_photo
+
+Array = npt.NDArray[np.float64]
+
+
+def crop(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.3])
+def test_a_body_scaled_by_a_constant_has_the_same_mask(factor: float) -> None:
+    rng = np.random.default_rng(0)
+    body, view = draw_bodies(1, rng).row(0), draw_view(rng, True)
+    scaled = {name: factor * value for name, value in body.items()}
+    assert np.mean(crop(render_mask(body, view)) != crop(render_mask(scaled, view))) < 1e-3
+
+
+def test_no_girth_and_no_weight_enters_the_drawing() -> None:
+    rng = np.random.default_rng(1)
+    body, view = draw_bodies(1, rng).row(0), draw_view(rng, False)
+    unseen = ("weight_kg", "chest_cm", "waist_cm", "hip_cm", "thigh_cm", "neck_cm", "calf_cm", "ankle_cm", "wrist_cm")
+    other = {name: 2 * value if name in unseen else value for name, value in body.items()}
+    assert set(unseen) < set(TRAITS)
+    np.testing.assert_array_equal(render_mask(body, view), render_mask(other, view))
+
+
+def test_a_mask_is_one_person_inside_the_picture() -> None:
+    rng = np.random.default_rng(2)
+    bodies = draw_bodies(60, rng)
+    for row in range(60):
+        mask = render_mask(bodies.row(row), draw_view(rng, bodies.sex[row] == 0), 192, 128)
+        assert mask.shape == (192, 128)
+        assert set(np.unique(mask)) == {0, 255}
+        border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+        assert not border.any()
+        assert 0.04 < (mask > 0).mean() < 0.5
+        assert crop(mask).any(axis=1).all()
+
+
+def test_a_wider_waist_and_hip_make_a_wider_figure() -> None:
+    rng = np.random.default_rng(3)
+    body = draw_bodies(1, rng, female_share=1).row(0)
+    view = dataclasses.replace(draw_view(rng, True), bottoms="trousers", turn_rad=0.0, arms_rad=(0.6, 0.6))
+    wide = {name: value * (1.25 if name.startswith(("waist_b", "hip_b")) else 1) for name, value in body.items()}
+    slim_mask, wide_mask = crop(render_mask(body, view)), crop(render_mask(wide, view))
+    assert (wide_mask > 0).sum() > 1.03 * (slim_mask > 0).sum()
+
+
+def test_turning_a_body_that_is_deeper_than_broad_widens_it() -> None:
+    rng = np.random.default_rng(4)
+    body = draw_bodies(1, rng).row(0)
+    view = dataclasses.replace(draw_view(rng, True), turn_rad=0.0, bottoms="trousers")
+    deep = {name: value * (2 if "depth" in name else 1) for name, value in body.items()}
+    np.testing.assert_array_equal(render_mask(body, view), render_mask(deep, view))
+    turned = dataclasses.replace(view, turn_rad=0.35)
+    assert (render_mask(deep, turned) > 0).sum() > (render_mask(body, turned) > 0).sum()
+
+
+def test_a_difference_from_the_background_finds_the_mask_in_the_photo() -> None:
+    rng = np.random.default_rng(5)
+    bodies = draw_bodies(30, rng)
+    for row in range(30):
+        view = draw_view(rng, bodies.sex[row] == 0)
+        photo = render_photo(bodies.row(row), view, 192, 128).astype(np.float64)
+        mask = render_mask(bodies.row(row), view, 192, 128) > 0
+        wall = np.stack([np.median(photo[:, [0, 1, 2, -3, -2, -1]], axis=1)] * 128, axis=1)
+        found = np.abs(photo - wall).max(axis=2) > 30
+        assert (found & mask).sum() / (found | mask).sum() > 0.93
+
+
+def test_a_silhouette_tells_how_heavy_a_person_is_for_their_height() -> None:
+    rng = np.random.default_rng(6)
+    bodies = draw_bodies(300, rng, female_share=0)
+    filled = np.zeros(300)
+    for row in range(300):
+        mask = crop(render_mask(bodies.row(row), draw_view(rng, False), 128, 96))
+        filled[row] = (mask > 0).sum() / mask.shape[0] ** 2
+    bmi = bodies.column("weight_kg") / (bodies.column("height_cm") / 100) ** 2
+    assert np.corrcoef(filled, bmi)[0, 1] > 0.7
+
+
+def test_a_mask_is_drawn_in_a_few_milliseconds() -> None:
+    rng = np.random.default_rng(7)
+    body, view = draw_bodies(1, rng).row(0), draw_view(rng, True)
+    render_mask(body, view)
+    start = time.process_time()
+    for _ in range(50):
+        render_mask(body, view)
+    assert (time.process_time() - start) / 50 < 0.015
