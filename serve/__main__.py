@@ -81,7 +81,7 @@ def _run(settings: Settings, host: str, port: int) -> int:
         return 0 if stop.is_set() else 1
     finally:
         serve.shutdown()
-        ray.shutdown()
+        ray.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _wait_until_ready(address: str, stop: threading.Event) -> bool:

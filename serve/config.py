@@ -104,6 +104,11 @@ def set_fast_flags() -> None:
         os.environ.setdefault(name, value)
 
 
+def tell_metrics_folder(folder: str) -> None:
+    """Let prometheus-client, which looks at the environment, write this process's numbers into a folder."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+
+
 def metrics_folder(settings: Settings, node: str) -> str:
     """Return the folder of a node's metrics files."""
     root = settings.metrics_dir or os.path.join(tempfile.gettempdir(), f"tryon-metrics-{os.getuid()}")

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-import torch
-
-from tryon_core.checkpoint import Checkpoint
-from tryon_core.config import ImageTower
+from tryon_core.encoding import Embedding, Refused, encode_images
 from tryon_core.errors import InputError
-from tryon_core.person import find_person, frame_mask
-from tryon_core.photo import Mask, decode, prepare
 
 from .replica import ModelReplica
 from .wire import Feature, feature_of
@@ -34,31 +27,11 @@ class ImageEncoder(ModelReplica):
             UnavailableError: another model is loaded.
         """
         checkpoint = self.checkpoint(model)
-        return await asyncio.to_thread(encode_images, checkpoint, part, images)
+        encoded = await asyncio.to_thread(encode_images, checkpoint.model, part, images)
+        return [_feature(entry) for entry in encoded]
 
 
-@torch.inference_mode()
-def encode_images(checkpoint: Checkpoint, part: str, images: Sequence[bytes]) -> list[Feature]:
-    """Return a feature per image file, in order."""
-    config = checkpoint.model.config
-    tower = config.towers[config.parts[part]]
-    assert isinstance(tower, ImageTower)
-    prepared = [_prepared(image, part, tower) for image in images]
-    pixels = [p for p in prepared if not isinstance(p, Feature)]
-    if not pixels:
-        return [p for p in prepared if isinstance(p, Feature)]
-    embeddings = iter(checkpoint.model.encode(part, np.stack(pixels)).half().cpu().numpy())
-    return [p if isinstance(p, Feature) else Feature("ok", "", next(embeddings)) for p in prepared]
-
-
-def _prepared(image: bytes, part: str, tower: ImageTower) -> Mask | Feature | Any:
-    try:
-        pixels = decode(image)
-    except InputError as err:
-        return feature_of(err)
-    if part != "person_mask":
-        return prepare(pixels, tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
-    person = find_person(pixels)
-    if person.mask is None:
-        return Feature("refused", person.reason)
-    return frame_mask(person.mask, tower.height, tower.width)
+def _feature(encoded: Embedding | Refused | InputError) -> Feature:
+    if isinstance(encoded, InputError):
+        return feature_of(encoded)
+    return Feature("refused", encoded.reason) if isinstance(encoded, Refused) else Feature("ok", "", encoded)

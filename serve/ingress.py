@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,6 +84,10 @@ class Ingress:
     async def recommend(self, ask: Ask) -> RecommendationsOut:
         """Return an answer without HTTP, for callers that hold a handle of this deployment."""
         return await self.recommender.recommend(ask, Timings())
+
+    def loaded_modules(self) -> list[str]:
+        """Return the names of the modules that this process has imported; torch is none of them."""
+        return sorted(sys.modules)
 
     def _cache(self) -> FeatureCache:
         own = self.settings

@@ -15,6 +15,8 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from .config import tell_metrics_folder
+
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 STAGES = ("queue", "cache", "image", "text", "fusion")
@@ -31,7 +33,7 @@ class Metrics:
         self._folder = folder
         if folder:
             os.makedirs(folder, exist_ok=True)
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            tell_metrics_folder(folder)
             values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # prometheus-client may have been imported before the folder
         self._registry = registry = CollectorRegistry()
         self.requests = Counter("tryon_requests_total", "Requests answered.", ("route", "status"), registry=registry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,10 @@ class ModelReplica:
         """
         self._checkpoint = load_checkpoint(user_config["checkpoint"])
         logger.info("loaded model %s from %s", self._checkpoint.manifest.fingerprint, user_config["checkpoint"])
+
+    def loaded_modules(self) -> list[str]:
+        """Return the names of the modules that this process has imported."""
+        return sorted(sys.modules)
 
     def checkpoint(self, model: str) -> Checkpoint:
         """Return the loaded checkpoint.

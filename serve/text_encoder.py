@@ -5,11 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import torch
-
-from tryon_core.checkpoint import Checkpoint
-from tryon_core.config import TextTower
-from tryon_core.text import text_arrays
+from tryon_core.encoding import encode_texts
 
 from .replica import ModelReplica
 from .wire import Feature
@@ -30,13 +26,5 @@ class TextEncoder(ModelReplica):
             UnavailableError: another model is loaded.
         """
         checkpoint = self.checkpoint(model)
-        return await asyncio.to_thread(encode_texts, checkpoint, part, texts)
-
-
-@torch.inference_mode()
-def encode_texts(checkpoint: Checkpoint, part: str, texts: Sequence[str]) -> list[Feature]:
-    """Return a feature per text, in order."""
-    tower = checkpoint.model.config.towers[checkpoint.model.config.parts[part]]
-    assert isinstance(tower, TextTower)
-    arrays = text_arrays(texts, tower.rows, tower.max_tokens)
-    return [Feature("ok", "", embedding) for embedding in checkpoint.model.encode(part, arrays).half().cpu().numpy()]
+        embeddings = await asyncio.to_thread(encode_texts, checkpoint.model, part, texts)
+        return [Feature("ok", "", embedding) for embedding in embeddings]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from tests.redis_server import RedisServer
 from tryon_core.batch import HISTORY_FIELDS, SIZE_FIELDS, Column, distinct, part_named
 from tryon_core.config import ImageTower, ModelConfig, NumbersTower
 from tryon_core.model import Model
 from tryon_core.presets import preset
 
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 torch.set_num_threads(1)
 
 Batch = dict[str, Column[Any]]
@@ -81,3 +85,21 @@ def tiny_model() -> Model:
 def example_batch(tiny_model: Model) -> Batch:
     """Six whole examples of the tiny preset."""
     return _batch([_example(tiny_model.config, row) for row in range(6)])
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """The one Ray of the whole run; it declares more CPUs than there are, so that small graphs and trainers fit."""
+    import ray
+
+    ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A real Redis on a free port, for the whole run."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()

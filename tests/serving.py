@@ -120,7 +120,13 @@ class Case:
                 category="dress" if said else "",
                 style_id=f"style-{n}",
                 sizes=tuple(
-                    Size(label, chart={"chest_cm": (80.0 + 6 * at + n, 86.0 + 6 * at + n), "waist_cm": (62.0 + 6 * at, 68.0 + 6 * at)})
+                    Size(
+                        label,
+                        chart={
+                            "chest_cm": (80.0 + 6 * at + n, 86.0 + 6 * at + n),
+                            "waist_cm": (62.0 + 6 * at, 68.0 + 6 * at),
+                        },
+                    )
                     for at, label in enumerate(("S", "M", "L"))
                 ),
             )

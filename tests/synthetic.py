@@ -11,7 +11,7 @@ from tryon_core.text import text_arrays
 
 
 def make_rows(config: ModelConfig, num: int = 256, seed: int = 0) -> Rows:
-    """Return rows in which tall shoppers find low ranks small and short ones high ranks large; kept means it fits."""
+    """Return rows in which the tall find low ranks small, the short find high ranks large, and the tall keep more."""
     rng = np.random.default_rng(seed)
     people, garments = max(4, num // 4), max(4, num // 8)
     height = rng.uniform(150, 190, people)
@@ -40,5 +40,5 @@ def make_rows(config: ModelConfig, num: int = 256, seed: int = 0) -> Rows:
     body = np.full((num, len(MEASUREMENTS)), np.nan, dtype=np.float32)
     body[:, 0] = height[who]
     fit[::7] = -1
-    match = np.where(np.abs(gap) <= 0.5, 1.0, 0.0).astype(np.float32)
+    match = np.where((height[who] - 170) / 20 + (category[what] - 3.5) / 7 > 0, 1.0, 0.0).astype(np.float32)
     return Rows(parts, {"fit": fit, "match": match, "body": body, "category": category[what].astype(np.int64)})

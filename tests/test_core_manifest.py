@@ -16,6 +16,7 @@ from tryon_core.model import Model
 
 FLOOR = [
     "batch",
+    "catalogue",
     "config",
     "errors",
     "fingerprint",
@@ -69,7 +70,7 @@ def test_a_damaged_history_is_refused_in_one_line_or_still_reads(tmp_path: Path,
     save_history(str(tmp_path), history, 70.0)
     whole = (tmp_path / HISTORY_FILE).read_bytes()
     draw = random.Random(0)
-    refused = 0
+    refusals = []
     for number in range(200):
         content = bytearray(whole[: draw.randrange(len(whole))] if number % 2 else whole)
         for _ in range(3 if number % 2 == 0 else 0):
@@ -78,9 +79,9 @@ def test_a_damaged_history_is_refused_in_one_line_or_still_reads(tmp_path: Path,
         try:
             read_history(str(tmp_path))
         except CheckpointError as err:
-            assert "\n" not in str(err)
-            refused += 1
-    assert refused >= 150
+            refusals.append(str(err))
+    assert len(refusals) >= 150
+    assert not any("\n" in refusal for refusal in refusals)
 
 
 def test_the_floor_reads_a_checkpoint_without_torch(tmp_path: Path, tiny_model: Model, history: History) -> None:

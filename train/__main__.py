@@ -132,7 +132,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fusion", help=f"in place of the preset's: {', '.join(FUSIONS)}")
     parser.add_argument("--optimizer", help=f"one of {', '.join(OPTIMIZERS)}")
     parser.add_argument("--schedule", help=f"one of {', '.join(SCHEDULES)}")
-    for name in ("epochs", "batch-size", "num-workers"):
+    for name in ("epochs", "batch-size", "run-length", "num-workers"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
     for name in ("learning-rate", "weight-decay", "momentum", "grad-clip"):
         parser.add_argument(f"--{name}", type=float, metavar="F")

@@ -35,9 +35,11 @@ class TrainConfig:
     """Everything that a run's weights depend on besides its data."""
 
     model: ModelConfig
-    epochs: int = 5
+    epochs: int = 4
     batch_size: int = 256
     """Rows of a step over all workers together."""
+    run_length: int = 4
+    """Rows of one shopper that are seen together; more are faster, since what they share is encoded once."""
     optimizer: str = "adamw"
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
@@ -64,7 +66,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("schedule", self.schedule, SCHEDULES)
-        for name in ("epochs", "batch_size", "num_workers", "learning_rate", "grad_clip"):
+        for name in ("epochs", "batch_size", "run_length", "num_workers", "learning_rate", "grad_clip"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"expected {name} over 0, got {getattr(self, name)}")
         if self.batch_size < self.num_workers:

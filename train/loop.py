@@ -24,7 +24,7 @@ from .evaluate import raw_outputs, score
 from .optimizer import build_optimizer, build_schedule
 from .perturb import perturbed
 from .progress import Epoch, Listener, Step
-from .rows import Rows, batches, num_batches
+from .rows import Rows, batches, epoch_order, num_batches
 
 log = logging.getLogger(__name__)
 Forward = Callable[[Any], dict[str, Tensor]]
@@ -71,7 +71,8 @@ def fit(model: Model, rows: Rows, config: TrainConfig, listener: Listener, *, va
         rng = np.random.default_rng([config.seed, epoch, place.rank])
         started, told = time.monotonic(), _Mean()
         model.train()
-        chosen = batches(len(rows), config.batch_size, seed=config.seed, epoch=epoch, rank=place.rank, world=place.world)
+        order = epoch_order(rows, config.run_length, np.random.default_rng([config.seed, epoch]))
+        chosen = batches(order, config.batch_size, rank=place.rank, world=place.world)
         for step, index in enumerate(chosen, start=1):
             told.add(_step(wrapped, perturbed(rows, index, config, rng), config, optimizer))
             schedule.step()

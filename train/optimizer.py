@@ -18,7 +18,7 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     if config.optimizer == "sgd":
         return SGD(groups, lr=config.learning_rate, momentum=config.momentum)
-    return (Adam if config.optimizer == "adam" else AdamW)(groups, lr=config.learning_rate)
+    return (Adam if config.optimizer == "adam" else AdamW)(groups, lr=config.learning_rate, fused=True)
 
 
 def build_schedule(optimizer: Optimizer, config: TrainConfig, num_steps: int) -> LambdaLR:

@@ -58,25 +58,41 @@ class Rows:
 
 
 def batches(
-    num_rows: int, batch_size: int, *, seed: int, epoch: int, rank: int = 0, world: int = 1
+    order: npt.NDArray[np.int64], batch_size: int, *, rank: int = 0, world: int = 1
 ) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield one worker's row numbers, batch by batch, in an order that depends on seed and epoch alone.
+    """Yield one worker's row numbers, batch by batch.
 
     All workers get equally many batches; fewer than `world` rows are left out of an epoch.
 
     Args:
+        order: int64[N], an epoch's rows.
         batch_size: rows of a step over all workers.
 
     Raises:
         ConfigError: there are fewer rows, or rows in a batch, than workers.
     """
-    if min(batch_size, num_rows) < world:
-        raise ConfigError(f"expected at least {world} rows in the data and in a batch, got {num_rows} and {batch_size}")
-    order = np.random.default_rng([seed, epoch]).permutation(num_rows)
-    own = order[: num_rows - num_rows % world][rank::world]
+    if min(batch_size, len(order)) < world:
+        raise ConfigError(f"expected at least {world} rows in the data and in a batch, got {len(order)} and {batch_size}")
+    own = order[rank * (len(order) // world) : (rank + 1) * (len(order) // world)]
     share = batch_size // world
     for start in range(0, len(own), share):
         yield own[start : start + share]
+
+
+def epoch_order(rows: Rows, run: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return all rows in a random order in which up to `run` rows of one shopper follow one another.
+
+    What the rows of a run share, a photo and words, is then encoded once for all of them.
+    """
+    order = rng.permutation(len(rows))
+    shopper = rows.extra.get("shopper")
+    if run == 1 or shopper is None:
+        return order
+    order = order[np.argsort(shopper[order], kind="stable")]
+    starts = np.searchsorted(shopper[order], shopper[order])
+    first = (np.arange(len(order)) - starts) % run == 0
+    runs = np.cumsum(first) - 1
+    return order[np.argsort(rng.permutation(int(first.sum()))[runs], kind="stable")]
 
 
 def num_batches(num_rows: int, batch_size: int, world: int = 1) -> int:

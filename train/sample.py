@@ -64,8 +64,12 @@ def _sample_person(shop: Shop) -> int:
 
 def _described(garment: SimGarment) -> dict[str, Any]:
     """Return a garment in the JSON form of the HTTP API, with the name of its image's file."""
-    texts = {key: getattr(garment, key) for key in ("id", "title", "brand", "style_id", "department", "category", "description")}
-    sizes = [{"label": label, "chart": {"of": "body", **{k: list(v) for k, v in chart.items()}}} for label, chart in garment.sizes]
+    texts = {
+        key: getattr(garment, key) for key in ("id", "title", "brand", "style_id", "department", "category", "description")
+    }
+    sizes = [
+        {"label": label, "chart": {"of": "body", **{k: list(v) for k, v in chart.items()}}} for label, chart in garment.sizes
+    ]
     return {**texts, "sizes": sizes, "image": f"{garment.id}.jpg"}
 
 

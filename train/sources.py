@@ -34,10 +34,10 @@ class SourceOptions:
     """How much of a drawn source there is; a source that is read from files looks at none of it."""
 
     seed: int = 0
-    shoppers: int = 20_000
-    garments: int = 3_000
+    shoppers: int = 14_000
+    garments: int = 2_000
     brands: int = 60
-    orders: int = 150_000
+    orders: int = 80_000
     days: int = 730
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from tryon_core.errors import InputError
+from tryon_core.errors import InputError, TooLargeError
 from tryon_core.garment import LETTERS, Garment, Size
 from tryon_core.words import MAX_CHARACTERS
 
@@ -38,7 +38,7 @@ async def predict(request: Request) -> PredictOut:
     """Tell how well the garment, or the best of the sample catalogue, suits the shopper."""
     service = request.app.state.service
     form = await read_form(request, service.settings.max_body_bytes, _FILES, _TEXTS)
-    words = form.texts.get("text", "").strip() or None
+    words = _told(form, "text")
     if words is None and "image" not in form.files:
         raise InputError("expected an image or a text of the shopper, got neither", "/image")
     own = _own_garment(form)
@@ -58,9 +58,17 @@ async def predict(request: Request) -> PredictOut:
     )
 
 
+def _told(form: Form, name: str) -> str | None:
+    """Return a text part, None where it is missing or empty."""
+    text = form.texts.get(name, "").strip()
+    if len(text) > MAX_CHARACTERS:
+        raise TooLargeError(f"expected a text of at most {MAX_CHARACTERS} characters, got {len(text)}", f"/{name}")
+    return text or None
+
+
 def _own_garment(form: Form) -> Candidate | None:
     """Return the garment that the caller brought, in letter sizes; None where there is none."""
-    text = form.texts.get("garment_text", "").strip()
+    text = _told(form, "garment_text") or ""
     image = form.files.get("garment_image")
     if not text and image is None:
         return None

@@ -7,8 +7,10 @@ tells the body's shape and never its scale. World coordinates: x to the right, y
 from __future__ import annotations
 
 import functools
+from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ Array = npt.NDArray[np.float64]
 _OVERSAMPLING = 2
 _SMOOTHNESS = 6
 """Points drawn per given point of an outline."""
+_CIRCLE = [wave(np.linspace(0, 2 * np.pi, 28, endpoint=False)) for wave in (np.sin, np.cos)]
 
 Colour = tuple[int, int, int]
 Piece = tuple[str, Array]
@@ -92,7 +95,7 @@ def draw_view(rng: np.random.Generator, female: bool) -> View:
 
 
 def _pick(rng: np.random.Generator, names: tuple[str, ...], odds: tuple[float, ...]) -> str:
-    return names[int(np.searchsorted(np.cumsum(odds)[:-1], rng.random(), side="right"))]
+    return names[bisect(list(accumulate(odds[:-1])), rng.random())]
 
 
 def _draw_colours(rng: np.random.Generator) -> dict[str, Colour]:
@@ -110,9 +113,8 @@ def _draw_colours(rng: np.random.Generator) -> dict[str, Colour]:
 def render_mask(body: Mapping[str, float], view: View, height: int = 192, width: int = 128) -> npt.NDArray[np.uint8]:
     """Return a person's silhouette, uint8[height, width], 0 or 255; `body` is one row of `Bodies`, in cm."""
     canvas = Image.new("L", (width * _OVERSAMPLING, height * _OVERSAMPLING))
-    draw = ImageDraw.Draw(canvas)
     for _, outline in _framed(body, view, height, width):
-        draw.polygon(outline.ravel().tolist(), fill=255)
+        ImageDraw.Draw(canvas).polygon(outline.ravel().tolist(), fill=255)
     return np.where(np.asarray(canvas.reduce(_OVERSAMPLING)) >= 128, 255, 0).astype(np.uint8)
 
 
@@ -120,21 +122,20 @@ def render_photo(body: Mapping[str, float], view: View, height: int = 384, width
     """Return the photo that `render_mask` is the silhouette of, RGB uint8[height, width, 3]."""
     wall = np.linspace(view.colours["wall_head"], view.colours["wall_foot"], height * _OVERSAMPLING)[:, None]
     canvas = Image.fromarray(np.repeat(wall, width * _OVERSAMPLING, axis=1).astype(np.uint8))
-    draw = ImageDraw.Draw(canvas)
     for role, outline in _framed(body, view, height, width):
-        draw.polygon(outline.ravel().tolist(), fill=view.colours[role])
+        ImageDraw.Draw(canvas).polygon(outline.ravel().tolist(), fill=view.colours[role])
     small = np.asarray(canvas.reduce(_OVERSAMPLING), dtype=np.float32)
     noise = np.random.default_rng(view.seed).standard_normal(small.shape, dtype=np.float32)
     return np.clip(small + view.grain * noise, 0, 255).astype(np.uint8)
 
 
 def _tint(values: Array) -> Colour:
-    red, green, blue = np.clip(values, 0, 255).astype(int).tolist()
+    red, green, blue = (min(max(int(value), 0), 255) for value in values.tolist())
     return red, green, blue
 
 
 def _apart(colour: Colour, wall: Colour) -> bool:
-    return max(abs(a - b) for a, b in zip(colour, wall, strict=True)) >= 60
+    return any(abs(a - b) >= 60 for a, b in zip(colour, wall, strict=True))
 
 
 def _framed(body: Mapping[str, float], view: View, height: int, width: int) -> list[Piece]:
@@ -241,8 +242,7 @@ def _arm(shape: Mapping[str, float], view: View, side: int, angle: float, bend: 
 
 
 def _head(shape: Mapping[str, float], view: View) -> list[Piece]:
-    round_ = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-    x, y = np.sin(round_), np.cos(round_)
+    x, y = _CIRCLE
     rx, ry = 0.51 * shape["head_breadth_cm"], shape["head_height_cm"] / 2
     face = np.stack([rx * x * (1 + 0.13 * np.minimum(y, 0)), 1 - ry + ry * y], axis=1)
     cap = np.stack([1.06 * rx * x, 1 - ry + (ry + 0.008) * np.maximum(y, 0.3 - 0.25 * np.abs(x))], axis=1)

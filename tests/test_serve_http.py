@@ -1,0 +1,276 @@
+"""The service over real HTTP on a real Ray: answers, parity, bad input, a killed Redis, and an ingress without torch."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from ray import serve
+
+from serve.graph import build
+from tests.redis_server import RedisServer
+from tests.serving import PARTS, Case, assert_equal, encoded, garment_image, photo, reference, untrained_checkpoint, variant
+from tryon_core.catalogue import SAMPLE
+from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
+
+pytestmark = pytest.mark.cluster
+
+PAIRWISE = [
+    (image, TEXT_ENCODERS[(i + f) % 3], fusion) for i, image in enumerate(IMAGE_ENCODERS) for f, fusion in enumerate(FUSIONS)
+]
+"""Every pair of image encoder and fusion, of image and text encoder, and of text encoder and fusion."""
+
+
+@pytest.fixture(scope="module")
+def redis_of_graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.kill()
+
+
+class Graph:
+    """The running service; `use` swaps its model by user config, without restarting a replica."""
+
+    def __init__(self, cache: str) -> None:
+        self._cache = cache
+        self.http = httpx.Client(base_url="http://127.0.0.1:8123", timeout=60)
+
+    def use(self, url: str) -> None:
+        app = build({"checkpoint": url, "cache": self._cache, "cache_timeout_ms": "200"})
+        serve.run(app, name="tryon", route_prefix="/")
+        model = json.loads((Path(url) / "config.json").read_text())["fingerprints"]["model"]
+        for _ in range(300):
+            answer = self.http.get("/readyz")
+            if answer.status_code == 200 and answer.json()["model"] == model:
+                return
+        raise TimeoutError(f"expected model {model} to be served")
+
+
+@pytest.fixture(scope="module")
+def graph(ray_cluster: None, redis_of_graph: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
+    serve.start(http_options={"host": "127.0.0.1", "port": 8123})
+    own = Graph(redis_of_graph.url)
+    own.use(untrained_checkpoint(tmp_path_factory.mktemp("models") / "first", variant("cnn", "gru", "concat")))
+    yield own
+    own.http.close()
+    serve.shutdown()
+
+
+@pytest.mark.parametrize(("image", "text", "fusion"), PAIRWISE)
+def test_http_equals_the_model_for_pairs_of_encoders_and_fusions_in_one_cluster(
+    graph: Graph, image: str, text: str, fusion: str, tmp_path: Path
+) -> None:
+    url = untrained_checkpoint(tmp_path / "model", variant(image, text, fusion))
+    graph.use(url)
+    for without in ("", *PARTS[:-1]):
+        case = Case(without)
+        answer = graph.http.post("/v1/recommendations", json=case.body())
+        assert answer.status_code == 200, answer.text
+        assert_equal(answer.json(), reference(url, case))
+
+
+def test_http_equals_the_model_without_history(graph: Graph, tmp_path: Path) -> None:
+    url = untrained_checkpoint(tmp_path / "model", variant("cnn", "gru", "concat"), history=False)
+    graph.use(url)
+    answer = graph.http.post("/v1/recommendations", json=Case().body())
+    assert_equal(answer.json(), reference(url, Case("history")))
+    assert answer.json()["history_as_of"] is None
+
+
+def test_an_answer_has_the_fields_of_the_api(graph: Graph) -> None:
+    answer = graph.http.post("/v1/recommendations", json=Case().body() | {"top_k": 1})
+    body = answer.json()
+    assert set(body) >= {
+        "recommendations",
+        "unknown",
+        "recommendation_id",
+        "history_as_of",
+        "degraded",
+        "degraded_reasons",
+        "model",
+    }
+    (best,) = body["recommendations"]
+    assert set(best) == {"garment_id", "size", "match", "confidence", "fit", "sizes", "reasons"}
+    assert best["confidence"] == best["fit"]["fit"]
+    assert sum(best["fit"].values()) == pytest.approx(1, abs=1e-4)
+    assert answer.headers["x-request-id"]
+    assert "," not in answer.headers["x-request-id"]
+    stages = [entry.split(";")[0].strip() for entry in answer.headers["server-timing"].split(",")]
+    assert stages == ["queue", "cache", "image", "text", "fusion"]
+
+
+def test_predict_answers_a_photo_and_a_sentence(graph: Graph) -> None:
+    answer = graph.http.post("/v1/predict", files={"image": photo()}, data={"text": "165 cm, 55 kg"})
+    body = answer.json()
+    assert answer.status_code == 200, answer.text
+    assert 0 < body["prediction"] < 1
+    assert set(body["fit"]) == {"small", "fit", "large"}
+    assert (SAMPLE / f"{body['recommendation']['garment_id']}.jpg").exists()
+    assert body["photo"] == {"used": True, "reason": None}
+    own = graph.http.post(
+        "/v1/predict", files={"garment_image": garment_image(1)}, data={"text": "M", "garment_text": "blue dress"}
+    )
+    assert own.json()["recommendation"]["size"] in ("XS", "S", "M", "L", "XL")
+
+
+def test_a_photo_without_a_person_is_not_used_and_the_answer_says_why(graph: Graph) -> None:
+    wall = encoded(Image.new("RGB", (300, 400), (200, 200, 205)))
+    body = graph.http.post("/v1/predict", files={"image": wall}, data={"text": "165 cm, 55 kg"}).json()
+    assert body["photo"]["used"] is False
+    assert "no person" in body["photo"]["reason"]
+    assert body["degraded"] is True
+    only_words = graph.http.post("/v1/predict", data={"text": "165 cm, 55 kg"}, files={"garment_text": (None, "")}).json()
+    assert body["prediction"] == pytest.approx(only_words["prediction"], abs=1e-3)
+    assert only_words["degraded"] is False
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says it is large; nothing needs to be decoded to refuse it."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    start = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + start + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+BAD_IMAGES = {
+    "a text file named .jpg": (b"this is no picture, whatever its name says", 415),
+    "a truncated JPEG": (photo()[: len(photo()) // 2], 415),
+    "an empty file": (b"", 415),
+    "a 1 x 1 image": (encoded(Image.new("RGB", (1, 1)), "PNG"), 422),
+    "a 20,000 x 20,000 image": (png_header(20_000, 20_000), 413),
+    "a GIF": (encoded(Image.new("RGB", (64, 64)), "GIF"), 415),
+}
+
+
+@pytest.mark.parametrize("what", BAD_IMAGES)
+def test_a_bad_image_gets_its_status_and_one_sentence(graph: Graph, what: str) -> None:
+    content, status = BAD_IMAGES[what]
+    answer = graph.http.post("/v1/predict", files={"image": ("me.jpg", content)}, data={"text": "M"})
+    _assert_problem(answer, status, "/image")
+    inline = Case().body()
+    inline["garments"][1]["image_base64"] = base64.b64encode(content).decode()
+    _assert_problem(graph.http.post("/v1/recommendations", json=inline), status, "/garments/1/image_base64")
+    assert graph.http.post("/v1/recommendations", json=Case().body()).status_code == 200
+
+
+def _assert_problem(answer: httpx.Response, status: int, pointer: str = "") -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == status
+    assert {"type", "title", "detail", "request_id"} <= set(body)
+    assert "Traceback" not in answer.text
+    assert "\n" not in body["detail"]
+    if pointer:
+        assert body["errors"][0]["pointer"] == pointer
+
+
+def _with(path: str, value: Any) -> dict[str, Any]:
+    body: Any = Case().body()
+    inner = body
+    *steps, last = path.strip("/").split("/")
+    for step in steps:
+        inner = inner[int(step)] if isinstance(inner, list) else inner.setdefault(step, {})
+    inner[int(last) if isinstance(inner, list) else last] = value
+    return dict(body)
+
+
+BAD_FIELDS = [
+    ("/colour", 1),
+    ("/shopper/id", "x"),
+    ("/shopper/text", 7),
+    ("/shopper/profile/height_cm", "tall"),
+    ("/shopper/profile/height_cm", 2),
+    ("/garments", []),
+    ("/garments/0/id", ""),
+    ("/garments/0/sizes/0/chart/waist_cm", [70]),
+    ("/garments/0/sizes/0/chart/bust", [70, 80]),
+    ("/shopper/photo_base64", "%%%"),
+    ("/top_k", 0),
+]
+
+
+@pytest.mark.parametrize(("pointer", "value"), BAD_FIELDS)
+def test_a_wrong_field_is_named(graph: Graph, pointer: str, value: Any) -> None:
+    answer = graph.http.post("/v1/recommendations", json=_with(pointer, value))
+    _assert_problem(answer, 422)
+    assert answer.json()["errors"][0]["pointer"].startswith(pointer)
+
+
+def test_other_bad_requests_get_their_status(graph: Graph) -> None:
+    post = graph.http.post
+    _assert_problem(post("/v1/recommendations", content=b"{not json"), 400)
+    _assert_problem(post("/v1/recommendations", content=b"\xff\xfe"), 400)
+    _assert_problem(post("/v1/recommendations", content=b""), 400)
+    _assert_problem(post("/v1/predict", content=b"no form"), 400)
+    _assert_problem(post("/v1/predict", data={"text": ""}, files={"garment_text": (None, "x")}), 422, "/image")
+    _assert_problem(post("/v1/predict", files={"image": photo(), "extra": (None, "1")}), 422, "/extra")
+    _assert_problem(post("/v1/predict", files={"text": (None, "x" * 2**20)}), 413)
+    _assert_problem(post("/v1/predict", files={"text": (None, "x" * 20_000)}), 413, "/text")
+    _assert_problem(post("/v1/recommendations", json={"shopper": {"text": "x" * 2**20}, "garments": [{"id": "a"}]}), 422)
+    _assert_problem(post("/v1/recommendations", content=b" " * (25 * 2**20)), 413)
+    _assert_problem(graph.http.get("/v1/predict"), 405)
+    _assert_problem(graph.http.get("/nowhere"), 404)
+    late = post("/v1/recommendations", json=Case().body(), headers={"X-Request-Timeout-Ms": "x"})
+    _assert_problem(late, 422)
+
+
+def test_a_deadline_that_has_passed_is_told(graph: Graph) -> None:
+    body = Case().body()
+    body["garments"] = [body["garments"][0] | {"id": f"g{n}", "title": f"new {n}"} for n in range(150)]
+    answer = graph.http.post("/v1/recommendations", json=body, headers={"X-Request-Timeout-Ms": "1"})
+    _assert_problem(answer, 504)
+
+
+def test_health_metrics_openapi_and_page_answer(graph: Graph) -> None:
+    assert graph.http.get("/livez").status_code == 200
+    graph.http.post("/v1/recommendations", json=Case().body())
+    metrics = graph.http.get("/metrics").text
+    assert 'tryon_requests_total{route="/v1/recommendations",status="200"}' in metrics
+    assert "tryon_stage_seconds_bucket" in metrics
+    api = graph.http.get("/openapi.json").json()
+    assert "RecommendationsIn" in api["components"]["schemas"]
+    text = json.dumps(api)
+    references = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert references <= set(api["components"]["schemas"])
+    page = graph.http.get("/")
+    assert page.status_code == 200
+    assert "<form" in page.text
+    for path in ("/web/page.js", "/web/page.css", "/web/sample.jpg", "/web/sample.txt"):
+        assert graph.http.get(path).status_code == 200
+
+
+def test_the_ingress_never_imports_torch(graph: Graph) -> None:
+    loaded = {
+        name: serve.get_deployment_handle(name, "tryon").loaded_modules.remote().result(timeout_s=30)
+        for name in ("Ingress", "Fusion")
+    }
+    assert "serve.recommender" in loaded["Ingress"]
+    assert "torch" in loaded["Fusion"]
+    assert "torch" not in loaded["Ingress"]
+
+
+def test_killing_redis_changes_no_answer(graph: Graph, redis_of_graph: RedisServer) -> None:
+    before = graph.http.post("/v1/recommendations", json=Case().body()).json()
+    assert redis_of_graph.client().dbsize() > 0
+    assert not any(b"person_mask" in key for key in redis_of_graph.client().keys("*"))
+    redis_of_graph.kill()
+    after = graph.http.post("/v1/recommendations", json=Case().body()).json()
+    fresh = Case().body()
+    fresh["garments"][0]["title"] = "a title that no cache has seen"
+    assert graph.http.post("/v1/recommendations", json=fresh).status_code == 200
+    for one, two in zip(before["recommendations"], after["recommendations"], strict=True):
+        assert one["garment_id"] == two["garment_id"]
+        np.testing.assert_allclose([s["match"] for s in one["sizes"]], [s["match"] for s in two["sizes"]], atol=1e-3)
+    assert graph.http.get("/readyz").status_code == 200

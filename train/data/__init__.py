@@ -1,0 +1,1 @@
+"""Where rows come from: the simulated shop, and how it draws people, garments, words and truth."""

@@ -1,0 +1,71 @@
+"""Files and texts to the half-precision embeddings that travel and are kept; a wrong one spoils no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .config import ImageTower, TextTower
+from .errors import InputError
+from .model import Model
+from .person import find_person, frame_mask
+from .photo import decode, prepare
+from .text import text_arrays
+
+Embedding = npt.NDArray[np.float16]
+"""float16[dim], contiguous."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A good image in which no usable person is."""
+
+    reason: str
+
+
+@torch.inference_mode()
+def encode_images(model: Model, part: str, images: Sequence[bytes]) -> list[Embedding | Refused | InputError]:
+    """Return for each image file, in order, its embedding, or why there is none.
+
+    Args:
+        part: an image part of the model; for `person_mask` the images are photos, of which the person is taken.
+        images: JPEG, PNG or WebP files.
+    """
+    tower = model.config.towers[model.config.parts[part]]
+    assert isinstance(tower, ImageTower)
+    prepared = [_prepared(image, part, tower) for image in images]
+    pixels = [p for p in prepared if isinstance(p, np.ndarray)]
+    embeddings = iter(_halves(model.encode(part, np.stack(pixels))) if pixels else [])
+    return [next(embeddings) if isinstance(p, np.ndarray) else p for p in prepared]
+
+
+@torch.inference_mode()
+def encode_texts(model: Model, part: str, texts: Sequence[str]) -> list[Embedding]:
+    """Return each text's embedding, in order.
+
+    Raises:
+        TooLargeError: a text has too many characters.
+    """
+    tower = model.config.towers[model.config.parts[part]]
+    assert isinstance(tower, TextTower)
+    return _halves(model.encode(part, text_arrays(texts, tower.rows, tower.max_tokens)))
+
+
+def _halves(embeddings: torch.Tensor) -> list[Embedding]:
+    return list(embeddings.half().cpu().numpy())
+
+
+def _prepared(image: bytes, part: str, tower: ImageTower) -> npt.NDArray[Any] | Refused | InputError:
+    try:
+        pixels = decode(image)
+    except InputError as err:
+        return err
+    if part != "person_mask":
+        return prepare(pixels, tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
+    person = find_person(pixels)
+    return Refused(person.reason) if person.mask is None else frame_mask(person.mask, tower.height, tower.width)
