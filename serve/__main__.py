@@ -80,8 +80,8 @@ def _run(settings: Settings, host: str, port: int) -> int:
             stop.wait()
         return 0 if stop.is_set() else 1
     finally:
-        serve.shutdown()
-        ray.shutdown()  # type: ignore[no-untyped-call]
+        serve.shutdown()  # type: ignore[no-untyped-call]
+        ray.shutdown()
 
 
 def _wait_until_ready(address: str, stop: threading.Event) -> bool:

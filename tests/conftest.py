@@ -17,7 +17,7 @@ from tryon_core.config import ImageTower, ModelConfig, NumbersTower
 from tryon_core.model import Model
 from tryon_core.presets import preset
 
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 torch.set_num_threads(1)
 
 Batch = dict[str, Column[Any]]

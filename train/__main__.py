@@ -22,6 +22,15 @@ from .sources import SPLITS, SourceOptions
 
 log = logging.getLogger(__name__)
 
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+    # Threads that spin at a barrier while another program has their core make a step several times as long.
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "GOMP_SPINCOUNT": "0",
+}
+"""What workers inherit, unless it is set."""
+
 SMOKE_DATA = {"shoppers": 60, "garments": 20, "brands": 4, "orders": 300}
 SMOKE_RUN = {"epochs": 1, "batch_size": 64}
 """What ``--smoke`` runs: the whole way in seconds, for a model that is worth nothing."""
@@ -70,7 +79,8 @@ def source_options(options: argparse.Namespace) -> SourceOptions:
 
 
 def _fit(options: argparse.Namespace) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     from .export import check_free
     from .progress import Display, told
     from .sources import load_data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,9 +79,7 @@ def save_checkpoint(
         (CARD_FILE, card.encode()),
         (CONFIG_FILE, json.dumps(manifest.to_json(), indent=1).encode()),
     ):
-        partial = join(folder, f".{name}.partial")
-        files.pipe_file(partial, content)
-        files.mv(partial, join(folder, name))
+        _write(files, folder, name, content)
     return manifest
 
 
@@ -98,14 +97,23 @@ def save_history(url: str, history: History, day: float) -> None:
     kinds = [pa.string(), pa.string(), *[pa.float32()] * 3]
     meta = {"tryon": json.dumps({"day": day, "config": dataclasses.asdict(history.config)})}
     schema = pa.schema(list(zip(columns, kinds, strict=True)), metadata=meta)
-    with fsspec.open(join(url, HISTORY_FILE), "wb") as file:
-        parquet.write_table(pa.table(columns, schema=schema), file, compression="zstd")
+    content = io.BytesIO()
+    parquet.write_table(pa.table(columns, schema=schema), content, compression="zstd")
+    files, folder = fsspec.core.url_to_fs(url)
+    _write(files, folder, HISTORY_FILE, content.getvalue())
 
 
 def describe(config: ModelConfig, arrays: Arrays, calibration: Mapping[str, Any], metrics: Mapping[str, Any]) -> Manifest:
     """Return the manifest of weights as they are stored."""
     towers = {tower: tower_fingerprint(config, tower, arrays) for tower in config.towers}
     return Manifest(config, model_fingerprint(config, arrays, calibration), towers, calibration, metrics)
+
+
+def _write(files: Any, folder: str, name: str, content: bytes) -> None:
+    """Put a file into a folder at once: it is there whole, or not at all."""
+    partial = join(folder, f".{name}.partial")
+    files.pipe_file(partial, content)
+    files.mv(partial, join(folder, name))
 
 
 def _packed(tensor: torch.Tensor) -> npt.NDArray[Any]:

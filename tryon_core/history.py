@@ -129,7 +129,8 @@ class History:
         one = np.zeros(3)
         one[FIT_CLASSES.index(event.fit)] = sign
         keys: tuple[Key, ...] = (("garment", event.garment), ("garment_size", event.garment, event.size))
-        for key in (*keys, ("shopper", event.shopper)):
+        own: tuple[Key, ...] = (("shopper", event.shopper),) if event.shopper else ()  # nobody's orders are no one's taste
+        for key in (*keys, *own):
             at, counts = self._counts.get(key, (event.day, np.zeros(3)))
             latest = max(at, event.day)
             moved = counts * self._decay(latest - at) + one * self._decay(latest - event.day)

@@ -1,0 +1,93 @@
+"""The article's command, run as a user runs it, on the shipped checkpoint and sample."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.serving import encoded, photo, untrained_checkpoint
+from tryon_core.catalogue import SAMPLE, SHIPPED_CHECKPOINT, sample_catalogue
+from tryon_core.manifest import read_manifest
+from tryon_core.predictor import Predictor
+from tryon_core.presets import preset
+
+PHOTO, TEXT = str(SAMPLE / "shopper.jpg"), str(SAMPLE / "shopper.txt")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tryon_core", *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_articles_command_prints_its_one_line() -> None:
+    done = run("predict", "--image_path", PHOTO, "--text_path", TEXT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"Prediction: 0\.\d{3}\n", done.stdout)
+
+
+def test_json_tells_more() -> None:
+    done = run("predict", "--image_path", PHOTO, "--text_path", TEXT, "--json")
+    told = json.loads(done.stdout)
+    assert told["photo"] == "used"
+    assert told["model"] == read_manifest(SHIPPED_CHECKPOINT).fingerprint
+    garment = next(item.garment for item in sample_catalogue() if item.garment.id == told["garment_id"])
+    assert told["size"] in [size.label for size in garment.sizes]
+    assert sum(told["fit"].values()) == pytest.approx(1, abs=1e-4)
+    assert 140 < told["measurements"]["height_cm"] < 200
+
+
+def test_wrong_files_end_with_one_line_and_status_2(tmp_path: Path) -> None:
+    text_named_jpg, cut, tiny, large, binary = (tmp_path / n for n in ("a.jpg", "b.jpg", "c.png", "d.txt", "e.txt"))
+    text_named_jpg.write_text("no picture")
+    cut.write_bytes(photo()[:2000])
+    tiny.write_bytes(encoded(__import__("PIL.Image").Image.new("RGB", (1, 1)), "PNG"))
+    large.write_text("x" * 2**20)
+    binary.write_bytes(b"\xff\xfe\x00")
+    for image, text, expected in (
+        (text_named_jpg, TEXT, "JPEG, PNG or WebP"),
+        (cut, TEXT, "cut off or damaged"),
+        (tiny, TEXT, "at least 32 x 32"),
+        (tmp_path / "none.jpg", TEXT, "No such file"),
+        (PHOTO, large, "at most 10000 characters"),
+        (PHOTO, binary, "UTF-8"),
+    ):
+        done = run("predict", "--image_path", str(image), "--text_path", str(text))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.count("\n") == 1
+        assert expected in done.stderr
+
+
+def test_a_checkpoint_whose_config_does_not_fit_its_weights_is_refused(tmp_path: Path) -> None:
+    url = Path(untrained_checkpoint(tmp_path / "model", preset("tiny")))
+    config = json.loads((url / "config.json").read_text())
+    config["model"]["towers"]["text"]["width"] = 32
+    (url / "config.json").write_text(json.dumps(config))
+    done = run("predict", "--image_path", PHOTO, "--text_path", TEXT, "--checkpoint", str(url))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "expected weights that fit config.json" in done.stderr
+
+
+def test_an_empty_text_and_an_unusable_photo_still_get_an_answer(tmp_path: Path) -> None:
+    predictor = Predictor(untrained_checkpoint(tmp_path / "model", preset("tiny")), sample_catalogue())
+    nothing = predictor.predict(None, None)
+    assert nothing.photo == "none given"
+    assert 0 < nothing.prediction < 1
+    assert predictor.predict(photo(), "165 cm").photo == "used"
+
+
+def test_the_article_preset_answers_from_its_rgb_photo(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    article = preset("article")
+    small = replace(article.towers["photo"], height=32, width=32, stages=(8, 8))  # type: ignore[type-var]
+    url = untrained_checkpoint(tmp_path / "model", replace(article, towers={**article.towers, "photo": small}))
+    found = Predictor(url, sample_catalogue()).predict(photo(), "165 cm")
+    assert found.photo == "used"
+    assert found.fit == {}

@@ -1,0 +1,150 @@
+"""What the shipped checkpoint has learnt, on people, garments and brands of a shop that it has never seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from PIL import Image
+
+from tests.serving import encoded
+from train.data.sim import Shop, SimConfig, build_shop, mask_of, photo_of, truth
+from train.scores import auc
+from tryon_core.batch import Column
+from tryon_core.catalogue import SHIPPED_CHECKPOINT, sample_catalogue
+from tryon_core.checkpoint import Checkpoint, load_checkpoint
+from tryon_core.encoding import encode_texts
+from tryon_core.garment import Garment, Size, garment_words
+from tryon_core.manifest import read_history, read_manifest
+from tryon_core.offers import choose, offers_of, score_job
+from tryon_core.person import frame_mask
+from tryon_core.predictor import Predictor
+from tryon_core.scoring import score
+
+PEOPLE = 200
+LARGE, SMALL = "190 cm, 110 kg", "155 cm, 45 kg"
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    return load_checkpoint(SHIPPED_CHECKPOINT)
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    return build_shop(SimConfig(seed=99, num_shoppers=PEOPLE, num_garments=60, num_brands=8, num_orders=500))
+
+
+@pytest.fixture(scope="module")
+def masks(checkpoint: Checkpoint, shop: Shop) -> npt.NDArray[np.float16]:
+    """float16[PEOPLE, dim]"""
+    tower = checkpoint.model.config.towers["person_mask"]
+    framed = np.stack([frame_mask(mask_of(shop, i), tower.height, tower.width) for i in range(PEOPLE)])  # type: ignore[union-attr]
+    with torch.inference_mode():
+        return np.asarray(checkpoint.model.encode("person_mask", framed).half().numpy())
+
+
+def catalogue(shop: Shop) -> list[Garment]:
+    """The shop's garments that publish a chart."""
+    return [
+        Garment(
+            id=g.id,
+            title=g.title,
+            brand=g.brand,
+            department=g.department,
+            category=g.category,
+            description=g.description,
+            sizes=tuple(Size(label, chart=chart) for label, chart in g.sizes),
+        )
+        for g in shop.garments
+        if g.sizes[0][1]
+    ]
+
+
+def sizes_recommended(
+    checkpoint: Checkpoint, garments: list[Garment], mask: npt.NDArray[np.float16] | None, words: str | None
+) -> npt.NDArray[np.float64]:
+    """float64[G], where on each garment's ladder the recommended size stands, in [0, 1]."""
+    model = checkpoint.model
+    shopper = {} if mask is None else {"person_mask": mask}
+    if words:
+        shopper["shopper_words"] = encode_texts(model, "shopper_words", [words])[0]
+    said = np.stack(encode_texts(model, "garment_words", [garment_words(g) or "" for g in garments]))
+    offers = offers_of(garments, None, None, 0.0)
+    (scores,) = score(checkpoint, [score_job(offers, shopper, {"garment_words": Column(said, np.arange(len(garments)))})])
+    places = np.zeros(len(garments))
+    for choice in choose(offers, scores):
+        places[choice.garment] = offers.size[choice.row] / (len(garments[choice.garment].sizes) - 1)
+    return places
+
+
+def test_the_shipped_files_are_small_and_whole(checkpoint: Checkpoint) -> None:
+    folder = Path(SHIPPED_CHECKPOINT)
+    assert {f.name for f in folder.iterdir()} == {"model.safetensors", "config.json", "history.parquet", "MODEL_CARD.md"}
+    assert sum(f.stat().st_size for f in folder.iterdir()) < 20 * 2**20
+    assert checkpoint.manifest.fingerprint in (folder / "config.json").read_text()
+    assert "python -m train fit --preset base" in (folder / "MODEL_CARD.md").read_text()
+
+
+def test_every_garment_of_the_sample_has_fit_history() -> None:
+    found = read_history(SHIPPED_CHECKPOINT)
+    assert found is not None
+    history, day = found
+    assert all(history.counts(("garment", item.garment.history_id), day).sum() > 0 for item in sample_catalogue())
+
+
+def test_words_of_a_larger_person_move_the_size_up(
+    checkpoint: Checkpoint, shop: Shop, masks: npt.NDArray[np.float16]
+) -> None:
+    garments = catalogue(shop)
+    moved = [
+        (sizes_recommended(checkpoint, garments, mask, LARGE) - sizes_recommended(checkpoint, garments, mask, SMALL)).mean()
+        for mask in [None, *masks[:40]]
+    ]
+    assert min(moved) > 0
+    assert np.mean(moved) > 0.3
+
+
+def test_the_photo_of_a_wider_person_moves_the_size_up(
+    checkpoint: Checkpoint, shop: Shop, masks: npt.NDArray[np.float16]
+) -> None:
+    """Words tell the height alone, so that only the silhouette can tell how wide."""
+    garments = [g for g in catalogue(shop) if g.department == "women"]
+    women = np.flatnonzero(shop.bodies.sex == 0)
+    slenderness = shop.bodies.column("waist_cm")[women] / shop.bodies.column("height_cm")[women]
+    order = women[np.argsort(slenderness)]
+    slim, wide = order[: len(order) // 4], order[-(len(order) // 4) :]
+    place = {int(i): sizes_recommended(checkpoint, garments, masks[i], "165 cm, woman").mean() for i in [*slim, *wide]}
+    above = np.mean([place[int(w)] > place[int(s)] for w in wide for s in slim])
+    assert above > 0.9
+
+
+def test_prediction_means_something(record_property: Any) -> None:
+    """Over held-out shoppers, photo and words through the whole command's path, it varies, and ranks what then happens.
+
+    The outcomes are drawn from the simulation's own truth for the garment and size that each was recommended.
+    """
+    about = read_manifest(SHIPPED_CHECKPOINT).metrics["data"]
+    counts = {f"num_{name}": about[name] for name in ("shoppers", "garments", "brands", "orders")}
+    own = build_shop(SimConfig(seed=about["seed"], days=about["days"], **counts))
+    people = np.flatnonzero(own.holdout)[:PEOPLE]
+    predictor = Predictor(SHIPPED_CHECKPOINT, sample_catalogue())
+    found = [predictor.predict(encoded(Image.fromarray(photo_of(own, int(i)))), own.shoppers[i].words) for i in people]
+    place = {garment.id: j for j, garment in enumerate(own.garments)}
+    garments = np.array([place[f.garment_id] for f in found])
+    sizes = np.array(
+        [[label for label, _ in own.garments[j].sizes].index(f.size) for j, f in zip(garments, found, strict=True)]
+    )
+    _, kept = truth(own, people, garments, sizes)
+    outcomes = np.random.default_rng(0).random((20, PEOPLE)) < kept
+    predictions = np.array([f.prediction for f in found])
+    areas = [auc(predictions, drawn) for drawn in outcomes]
+    record_property("std", float(predictions.std()))
+    record_property("auc", float(np.mean(areas)))
+    assert np.mean([f.photo == "used" for f in found]) > 0.9
+    assert predictions.std() >= 0.1
+    assert np.mean(areas) > 0.55

@@ -1,0 +1,178 @@
+"""Training on a real Ray: workers, the folder that they leave, and what is refused before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.synthetic import make_rows
+from tests.test_train_loop import small_article
+from train.card import model_card
+from train.config import TrainConfig
+from train.evaluate import evaluate
+from train.export import check_free, export, rounded
+from train.progress import Display, Epoch, Event, Step, thinned
+from train.sources import Data
+from train.trainer import RunError, check_resources, train_checkpoint
+from tryon_core.checkpoint import load_checkpoint
+from tryon_core.errors import ConfigError
+from tryon_core.history import FitEvent, History
+from tryon_core.manifest import read_history
+from tryon_core.model import Model
+from tryon_core.presets import preset
+
+
+def made(config: TrainConfig) -> Data:
+    history = History()
+    history.add(FitEvent("g0", "M", "p0", "small", 3.0))
+    splits = {"train": make_rows(config.model, 192), "val": make_rows(config.model, 64, seed=1)}
+    return Data(splits, history, 5.0, {"source": "synthetic"})
+
+
+@pytest.mark.cluster
+def test_the_articles_model_is_fitted_by_two_workers_and_its_checkpoint_loads(ray_cluster: None, tmp_path: Path) -> None:
+    model = small_article()
+    config = TrainConfig(model=model, epochs=5, batch_size=32, num_workers=2, optimizer="adam", learning_rate=2e-3)
+    data, events, out = made(config), [], tmp_path / "model"
+    scores = train_checkpoint(config, data, str(out), command="a command", listener=events.append)
+    told = [event.loss for event in events if isinstance(event, Epoch)]
+    assert len(told) == 5
+    assert told[-1] < 0.8 * told[0]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
+    checkpoint = load_checkpoint(str(out))
+    assert checkpoint.manifest.metrics["val"] == scores
+    again = rounded(evaluate(checkpoint.model, data.splits["val"], checkpoint.manifest.calibration["temperature"]))
+    assert again["match"]["nll"] == pytest.approx(scores["match"]["nll"], abs=2e-3)
+    assert "`a command`" in (out / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.cluster
+def test_a_worker_that_fails_fails_the_run_in_one_sentence(ray_cluster: None, tmp_path: Path) -> None:
+    config = TrainConfig(model=preset("tiny"), epochs=1)
+    data = made(config)
+    broken = replace(data.splits["train"], targets={"match": data.splits["train"].targets["match"]})
+    with pytest.raises(RunError, match="expected targets of task fit"):
+        train_checkpoint(
+            config,
+            replace(data, splits={**data.splits, "train": broken}),
+            str(tmp_path / "out"),
+            command="",
+            listener=lambda event: None,
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_workers_than_the_cluster_has_are_refused() -> None:
+    config = TrainConfig(model=preset("tiny"), num_workers=3)
+    with pytest.raises(ConfigError, match="at most 2 workers on a cluster of 2 CPUs, got 3"):
+        check_resources(config, {"CPU": 2.0})
+    with pytest.raises(ConfigError, match="at most 0 workers on a cluster of 0 GPUs, got 3"):
+        check_resources(replace(config, use_gpu=True), {"CPU": 8.0})
+    check_resources(config, {"CPU": 3.0})
+
+
+def test_a_folder_that_holds_something_is_refused_and_an_empty_one_is_used(tmp_path: Path) -> None:
+    check_free(str(tmp_path / "new"))
+    check_free(str(tmp_path))
+    (tmp_path / "file").write_text("mine")
+    for taken in (tmp_path, tmp_path / "file"):
+        with pytest.raises(ConfigError, match="new or empty folder"):
+            check_free(str(taken))
+
+
+def test_a_checkpoint_is_written_with_scores_history_and_card(tmp_path: Path) -> None:
+    config = TrainConfig(model=preset("tiny"))
+    torch.manual_seed(0)
+    out = tmp_path / "deep" / "model"
+    out.mkdir(parents=True)
+    scores = export(str(out), Model(config.model), made(config), command="train it", date="2030-01-02")
+    loaded = load_checkpoint(str(out))
+    found = read_history(str(out))
+    assert found is not None
+    assert found[1] == 5.0
+    np.testing.assert_allclose(found[0].counts(("garment", "g0"), 3.0)[0], 1, rtol=0.02)
+    assert loaded.manifest.metrics == {
+        "val": scores,
+        "data": {"source": "synthetic"},
+        "made": "2030-01-02",
+        "command": "train it",
+    }
+    assert loaded.manifest.temperature("fit") != 1.0
+    assert [path.name for path in out.parent.iterdir()] == ["model"]
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("train.export.save_history", fail)
+    config = TrainConfig(model=preset("tiny"))
+    with pytest.raises(OSError, match="disk is full"):
+        export(str(tmp_path / "model"), Model(config.model), made(config), command="", date="")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_card_says_what_it_is_how_it_was_made_and_what_it_is_not() -> None:
+    scores = {"fit": {"num": 10, "nll": 0.5, "oracle": {"nll": 0.4}, "prior": {"nll": 0.8}, "auc": {"small": 0.7}}}
+    by_parts = {"both": {"fit": {"auc_mean": 0.8, "nll": 0.5}}, "nothing": {"fit": {"auc_mean": 0.7, "nll": 0.6}}}
+    card = model_card(
+        preset("base"),
+        command="python -m train fit",
+        date="2030-01-02",
+        num_weights=1234567,
+        data={"source": "sim", "seed": 0},
+        metrics={**scores, "by_parts": by_parts},
+    )
+    for told in (
+        "2030-01-02",
+        "python -m train fit",
+        "1,234,567",
+        "source sim, seed 0",
+        "Apache-2.0",
+        "simulated shop only",
+    ):
+        assert told in card
+    assert "| fit | nll | 0.5000 | 0.4000 | 0.8000 |" in card
+    assert "| nothing | 0.7000 | 0.6000 |" in card
+
+
+def test_an_epoch_is_one_line_in_the_stated_form(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display()
+    display(Step(3, 1, 4, 32, 0.7))
+    display(Epoch(3, 0.43213))
+    display.close()
+    out, err = capsys.readouterr()
+    assert out == "Epoch 3, Loss: 0.4321\n"
+    assert err == ""
+
+
+def test_the_bar_tells_samples_and_loss_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    display = Display()
+    display(Step(2, 1, 4, 32, 0.7))
+    display(Step(2, 2, 4, 64, 0.65))
+    display.close()
+    err = capsys.readouterr().err
+    assert "Epoch 2" in err
+    assert "samples/s" in err
+    quiet = Display(bar=False)
+    quiet(Step(2, 1, 4, 32, 0.7))
+    assert capsys.readouterr().err == ""
+
+
+def test_thinned_events_keep_every_epoch() -> None:
+    seen: list[Event] = []
+    listen = thinned(seen.append, every_s=1000)
+    for step in range(50):
+        listen(Step(1, step, 50, step, 0.5))
+    listen(Epoch(1, 0.5))
+    listen(Epoch(2, 0.4))
+    assert sum(isinstance(event, Epoch) for event in seen) == 2
+    assert len(seen) <= 3
