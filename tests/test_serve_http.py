@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,28 +39,35 @@ def redis_of_graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisSe
 
 
 class Graph:
-    """The running service; `use` swaps its model by user config, without restarting a replica."""
+    """The running service; `use` gives every replica another model by the method that Serve itself calls for it."""
 
-    def __init__(self, cache: str) -> None:
-        self._cache = cache
+    def __init__(self, url: str, cache: str) -> None:
+        serve.run(build({"checkpoint": url, "cache": cache, "cache_timeout_ms": "200"}), name="tryon", route_prefix="/")
         self.http = httpx.Client(base_url="http://127.0.0.1:8123", timeout=60)
+        self._wait(url)
 
     def use(self, url: str) -> None:
-        app = build({"checkpoint": url, "cache": self._cache, "cache_timeout_ms": "200"})
-        serve.run(app, name="tryon", route_prefix="/")
+        for name in ("ImageEncoder", "TextEncoder", "Fusion", "Ingress"):
+            serve.get_deployment_handle(name, "tryon").reconfigure.remote({"checkpoint": url}).result(timeout_s=60)
+        self._wait(url)
+
+    def _wait(self, url: str) -> None:
         model = json.loads((Path(url) / "config.json").read_text())["fingerprints"]["model"]
-        for _ in range(300):
+        for _ in range(200):
             answer = self.http.get("/readyz")
             if answer.status_code == 200 and answer.json()["model"] == model:
                 return
-        raise TimeoutError(f"expected model {model} to be served")
+            time.sleep(0.05)
+        raise TimeoutError(f"expected model {model} to be served, got {answer.text}")
 
 
 @pytest.fixture(scope="module")
 def graph(ray_cluster: None, redis_of_graph: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
     serve.start(http_options={"host": "127.0.0.1", "port": 8123})
-    own = Graph(redis_of_graph.url)
-    own.use(untrained_checkpoint(tmp_path_factory.mktemp("models") / "first", variant("cnn", "gru", "concat")))
+    own = Graph(
+        untrained_checkpoint(tmp_path_factory.mktemp("models") / "first", variant("cnn", "gru", "concat")),
+        redis_of_graph.url,
+    )
     yield own
     own.http.close()
     serve.shutdown()

@@ -51,6 +51,7 @@ def test_the_articles_model_is_fitted_by_two_workers_and_its_checkpoint_loads(ra
     assert "`a command`" in (out / "MODEL_CARD.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_a_worker_that_fails_fails_the_run_in_one_sentence(ray_cluster: None, tmp_path: Path) -> None:
     config = TrainConfig(model=preset("tiny"), epochs=1)
