@@ -259,6 +259,14 @@ def test_health_metrics_openapi_and_page_answer(graph: Graph) -> None:
         assert graph.http.get(path).status_code == 200
 
 
+def test_the_readmes_garment_is_answered(graph: Graph) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    body = readme.split("/v1/recommendations -d '")[1].split("'\n```")[0]
+    answer = graph.http.post("/v1/recommendations", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["recommendations"][0]["size"] in ("S", "M", "L")
+
+
 def test_the_ingress_never_imports_torch(graph: Graph) -> None:
     loaded = {
         name: serve.get_deployment_handle(name, "tryon").loaded_modules.remote().result(timeout_s=30)

@@ -1,0 +1,52 @@
+"""The README's claims that can be checked without a service: its files exist, its commands are commands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 250
+
+
+def test_every_file_that_it_names_exists() -> None:
+    tree = README.split("## What is where")[1].split("```")[1]
+    package = ""
+    for line in tree.splitlines():
+        top = re.match(r"(\w+)/", line)
+        package = top[1] if top else package
+        for name in re.findall(r"(?<![\w/])(\w+\.py)\b", line):
+            assert (ROOT / package / name).exists(), f"{package}/{name}"
+    for name in re.findall(r"`(test_\w+\.py)`", README):
+        assert (ROOT / "tests" / name).exists(), name
+
+
+def test_every_module_stands_in_its_tree() -> None:
+    tree = README.split("## What is where")[1].split("```")[1]
+    for package in ("tryon_core", "train", "serve"):
+        for module in (ROOT / package).glob("*.py"):
+            assert module.name == "__init__.py" or module.name in tree, module
+
+
+def test_every_make_target_that_it_names_exists() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make (\w+)", README.replace("make it", ""))) <= targets
+
+
+def test_the_benchmark_runs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.latency", "--repeats", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "fuse and score" in done.stdout
