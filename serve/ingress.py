@@ -47,6 +47,7 @@ class Ingress:
         self._handles = (image_encoder, text_encoder, fusion)
         self._secret = cache_secret() or _own_secret(self.settings)
         self._recommender: Recommender | None = None
+        self._app: FastAPI | None = None
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve the model of the checkpoint that the config names, from the next request on.
@@ -68,7 +69,15 @@ class Ingress:
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Return the HTTP application; Serve calls this once the replica is constructed."""
-        return build_app(self)
+        self._app = build_app(self)
+        return self._app
+
+    async def close(self) -> None:
+        """Stop probing and let go of the cache: for a graph that ends before the process it is in."""
+        if self._app is not None:
+            self._app.state.probe.stop()
+        if self._recommender is not None:
+            await self._recommender.features.close()
 
     @property
     def recommender(self) -> Recommender:

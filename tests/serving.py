@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -160,10 +160,15 @@ class Case:
         return told | ({"image_base64": base64.b64encode(image).decode()} if image else {})
 
 
+@lru_cache(maxsize=2)
+def _loaded(url: str) -> Checkpoint:
+    return load_checkpoint(url)
+
+
 @torch.inference_mode()
 def reference(url: str, case: Case) -> dict[tuple[str, str], tuple[float, list[float]]]:
     """What `model(...)` says of a request in this process: (garment, size) to (match, [small, fit, large])."""
-    checkpoint: Checkpoint = load_checkpoint(url)
+    checkpoint = _loaded(url)
     config, garments = checkpoint.model.config, case.garments()
     history, day = read_history(url) or (None, 0.0)
     offers = offers_of(garments, history, None, day)

@@ -27,6 +27,7 @@ class Probe:
 
     def __init__(self, service: Any) -> None:
         self._service = service
+        self._stopped = False
         self._failed, self._reason = _FAILURES, "the first inference has not finished"
 
     @property
@@ -35,10 +36,14 @@ class Probe:
         return self._reason if self._failed >= _FAILURES else ""
 
     async def run(self) -> None:
-        """Probe until cancelled."""
-        while True:
+        """Probe until cancelled or stopped."""
+        while not self._stopped:
             await self.once()
             await asyncio.sleep(_EVERY_S)
+
+    def stop(self) -> None:
+        """End after the probe under way."""
+        self._stopped = True
 
     async def once(self) -> None:
         """Probe once and remember how it went; three failures in a row make the graph not ready."""
