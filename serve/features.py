@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,14 @@ class Asset:
         return f"Asset({self.part}, {len(self.content)})"  # never the content: it may be a photo
 
 
+@dataclass
+class _Shared:
+    """A feature under way, and how many wait for it."""
+
+    task: asyncio.Task[Feature]
+    waiting: int = 0
+
+
 class Features:
     """The features of one model's parts.
 
@@ -44,7 +53,8 @@ class Features:
         secret: bytes,
     ) -> None:
         self._manifest, self._cache, self._batchers, self._secret = manifest, cache, batchers, secret
-        self._under_way: dict[CacheKey, asyncio.Task[Feature]] = {}
+        self._under_way: dict[CacheKey, _Shared] = {}
+        self._fresh: dict[CacheKey, Feature] = {}
         self._writes: set[asyncio.Task[None]] = set()
 
     async def get(self, assets: Sequence[Asset], timings: Timings) -> dict[Asset, Feature]:
@@ -60,7 +70,6 @@ class Features:
         stages = {stage: [a for a in missing if _stage(a) == stage] for stage in ("image", "text")}
         encoded = await asyncio.gather(*(self._stage(name, own, keys, timings) for name, own in stages.items()))
         new = {key: feature for features in encoded for key, feature in features.items()}
-        self._keep(new)
         return {asset: known.get(key) or new[key] for asset, key in keys.items()}
 
     async def encode(self, asset: Asset, timings: Timings) -> Feature:
@@ -82,25 +91,40 @@ class Features:
         return {keys[asset]: feature for asset, feature in zip(assets, features, strict=True)}
 
     async def _once(self, asset: Asset, key: CacheKey, timings: Timings) -> Feature:
-        """Return a feature, joining whoever is waiting for the same one; nobody's leaving fails the others."""
-        task = self._under_way.get(key)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self.encode(asset, timings))
-            self._under_way[key] = task
-            task.add_done_callback(lambda done: self._arrived(key, done))
-        return await asyncio.shield(task)
+        """Return a feature, joining whoever waits for the same one; a leaver fails no other, the last one cancels it."""
+        shared = self._under_way.get(key)
+        if shared is None:
+            context = contextvars.Context()  # it outlives the request that began it
+            task = asyncio.get_running_loop().create_task(self.encode(asset, timings), context=context)
+            task.add_done_callback(lambda done: self._arrived(key, done), context=context)
+            shared = self._under_way[key] = _Shared(task)
+        shared.waiting += 1
+        try:
+            return await asyncio.shield(shared.task)
+        finally:
+            shared.waiting -= 1
+            if not shared.waiting and not shared.task.done():
+                self._under_way.pop(key, None)
+                shared.task.cancel()
 
     def _arrived(self, key: CacheKey, task: asyncio.Task[Feature]) -> None:
+        if task.cancelled():
+            return
         self._under_way.pop(key, None)
-        if not task.cancelled():
-            task.exception()  # marks it as seen where every waiter has gone
+        if task.exception() is None:
+            self._keep(key, task.result())
 
-    def _keep(self, features: Mapping[CacheKey, Feature]) -> None:
-        """Write to the cache off the request's path."""
-        if features:
-            task = asyncio.get_running_loop().create_task(self._cache.put(features))
+    def _keep(self, key: CacheKey, feature: Feature) -> None:
+        """Write to the cache off the request's path, what arrives together by one write."""
+        self._fresh[key] = feature
+        if len(self._fresh) == 1:
+            task = asyncio.get_running_loop().create_task(self._write())
             self._writes.add(task)
             task.add_done_callback(self._writes.discard)
+
+    async def _write(self) -> None:
+        fresh, self._fresh = self._fresh, {}
+        await self._cache.put(fresh)
 
     def key(self, asset: Asset) -> CacheKey:
         """Return the name of an asset's feature: part, encoder fingerprint, keyed content hash."""

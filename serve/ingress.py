@@ -46,6 +46,7 @@ class Ingress:
         self.metrics = Metrics(metrics_folder(self.settings, node) if node else "")
         self._handles = (image_encoder, text_encoder, fusion)
         self._secret = cache_secret() or _own_secret(self.settings)
+        self._cache = self._new_cache()
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
 
@@ -62,10 +63,11 @@ class Ingress:
         if lacking:
             raise ConfigError(f"expected a model with tasks {', '.join(_NEEDED_TASKS)}, got one without {lacking} in {url}")
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
-        features = Features(manifest, self._cache(), stages.encoders, self._secret)
-        self._recommender = Recommender(manifest, features, stages.fusion.submit, history, sample_catalogue())
-        self.metrics.model_info.clear()
+        features = Features(manifest, self._cache, stages.encoders, self._secret)
+        if self._recommender is not None:
+            self.metrics.model_info.labels(self._recommender.manifest.fingerprint).set(0)
         self.metrics.model_info.labels(manifest.fingerprint).set(1)
+        self._recommender = Recommender(manifest, features, stages.fusion.submit, history, sample_catalogue())
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Return the HTTP application; Serve calls this once the replica is constructed."""
@@ -98,7 +100,7 @@ class Ingress:
         """Return the names of the modules that this process has imported; torch is none of them."""
         return sorted(sys.modules)
 
-    def _cache(self) -> FeatureCache:
+    def _new_cache(self) -> FeatureCache:
         own = self.settings
         shared = None
         if own.cache != "memory":

@@ -7,7 +7,7 @@ Labels are few and bounded: routes, statuses, stages, tiers, outcomes, reasons t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -53,8 +53,16 @@ class Metrics:
             "tryon_degraded_answers_total", "Answers given without a part.", ("reason",), registry=registry
         )
         self.model_info = Gauge(
-            "tryon_model_info", "The model that serves.", ("model",), registry=registry, multiprocess_mode="livemax"
+            "tryon_model_info",
+            "1 for the model that serves, 0 for one that did.",
+            ("model",),
+            registry=registry,
+            multiprocess_mode="livemax",
         )
+
+    def count_degraded(self, reasons: Sequence[str]) -> None:
+        """Count an answer that was given without a part; so far that part is the photo."""
+        self.degraded.labels("photo").inc(len(reasons))
 
     def exposition(self) -> tuple[bytes, str]:
         """Return this node's totals as Prometheus text and its content type."""

@@ -17,28 +17,35 @@ _SLACK_CM = 1.0
 
 
 def reasons_for(
-    size: Size | None, fit: Mapping[Fit, float], body: npt.NDArray[np.float32], history: npt.NDArray[np.float32] | None
+    size: Size | None,
+    fit: Mapping[Fit, float],
+    body: npt.NDArray[np.float32],
+    history: npt.NDArray[np.float32] | None,
+    *,
+    likeliest: bool,
 ) -> list[str]:
     """Return the sentences for one recommended size.
 
     Args:
         size: the recommended size; None where the garment has none.
         fit: its probabilities of small, fit, large.
-        body: float32[len(MEASUREMENTS)] or empty.
+        body: float32[len(MEASUREMENTS)], or empty where nothing was told of the shopper.
         history: float32[len(HISTORY_FIELDS)] of its row, or None.
+        likeliest: whether no size, in stock or not, is likelier to fit.
     """
     if size is None:
         return ["This garment lists no sizes, so only its style was compared."]
-    sentences = [_likely(size, fit)]
+    sentences = [_likely(size, fit, likeliest)]
     if len(body) and size.chart and size.chart_of == "body":
         sentences += _ease(size, dict(zip(MEASUREMENTS, map(float, body), strict=True)))
     return sentences + (_told(history) if history is not None else [])
 
 
-def _likely(size: Size, fit: Mapping[Fit, float]) -> str:
+def _likely(size: Size, fit: Mapping[Fit, float], likeliest: bool) -> str:
     other: Fit = "small" if fit["small"] > fit["large"] else "large"
     risk = f"; if not, it is more likely too {other}" if fit[other] > 0.1 else ""
-    return f"Size {size.label} is the most likely to fit ({fit['fit']:.0%}){risk}."
+    most = "the most likely to fit" if likeliest else "of those in stock the most likely to fit"
+    return f"Size {size.label} is {most} ({fit['fit']:.0%}){risk}."
 
 
 def _ease(size: Size, body: Mapping[str, float]) -> list[str]:

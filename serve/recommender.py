@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ class Candidate:
     image: bytes | None = None
     pointer: str = ""
     """JSON pointer or form field of the image."""
+    words_pointer: str = ""
+    """JSON pointer or form field of the words."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ class Recommender:
         photo, shopper = self._shopper(ask, features)
         garments = self._garments(ask, features)
         history, day = self._history or (None, 0.0)
-        offers = offers_of([candidate.garment for candidate in ask.candidates], history, None, day)
+        # In a thread: the loop serves everyone, and a large request has thousands of sizes.
+        offers = await asyncio.to_thread(offers_of, [c.garment for c in ask.candidates], history, None, day)
         with timings.stage("fusion"):
             scores = await self._score(score_job(offers, shopper, garments))
         choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]
@@ -98,6 +102,8 @@ class Recommender:
         """Return what became of the photo, and the shopper's embeddings by part."""
         found = {asset.part: features[asset] for asset in _shopper_assets(ask) if asset in features}
         photo = PhotoOut(used=False, reason=None if ask.photo is None else "this model does not look at photos")
+        if "shopper_words" in found:
+            found["shopper_words"].check("/shopper")
         for part in _PHOTO_PARTS:
             if part in found:
                 found[part].check(ask.photo_pointer)
@@ -113,7 +119,7 @@ class Recommender:
                 own = next((a for a in _garment_assets(candidate) if a.part == part), None)
                 found.append(features.get(own) if own else None)
                 if found[-1] is not None:
-                    found[-1].check(candidate.pointer)
+                    found[-1].check(candidate.pointer if part == "garment_image" else candidate.words_pointer)
             values, index = distinct([None if f is None else f.embedding for f in found])
             if values:
                 columns[part] = Column(np.stack(values), index)
@@ -145,7 +151,9 @@ def _recommendation(ask: Ask, choice: Choice, offers: Offers, scores: Scores) ->
     position = int(offers.size[choice.row])
     size = garment.sizes[position] if position >= 0 else None
     fit = fit_of(scores, choice.row)
-    body = scores.body[choice.row] if len(scores.body) else np.zeros(0, np.float32)
+    told = ask.photo is not None or ask.words is not None
+    body = scores.body[choice.row] if len(scores.body) and told else np.zeros(0, np.float32)
+    likeliest = bool(scores.fit[choice.row, 1] >= scores.fit[choice.rows, 1].max())
     history = None if offers.history is None else offers.history[choice.row]
     labels = [garment.sizes[int(s)].label for s in offers.size[choice.rows] if s >= 0]
     rows = zip(labels, choice.rows, strict=False)
@@ -156,7 +164,7 @@ def _recommendation(ask: Ask, choice: Choice, offers: Offers, scores: Scores) ->
         confidence=fit["fit"],
         fit=fit,
         sizes=[SizeOut(label=label, match=float(scores.match[r]), fit=fit_of(scores, int(r))) for label, r in rows],
-        reasons=reasons_for(size, fit, body, history),
+        reasons=reasons_for(size, fit, body, history, likeliest=likeliest),
     )
 
 

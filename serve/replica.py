@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from collections.abc import Mapping
@@ -20,13 +21,13 @@ class ModelReplica:
     def __init__(self) -> None:
         self._checkpoint: Checkpoint | None = None
 
-    def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Load the checkpoint that the config names; the old model serves until the new one is whole.
 
         Raises:
             CheckpointError: it does not load; the replica keeps what it has.
         """
-        self._checkpoint = load_checkpoint(user_config["checkpoint"])
+        self._checkpoint = await asyncio.to_thread(load_checkpoint, user_config["checkpoint"])
         logger.info("loaded model %s from %s", self._checkpoint.manifest.fingerprint, user_config["checkpoint"])
 
     def loaded_modules(self) -> list[str]:

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, create_model, model_validator
 
 from tryon_core.batch import CHART, FIT_CLASSES
 from tryon_core.errors import InputError
@@ -44,7 +44,7 @@ class ProfileIn(_Strict):
     age: Annotated[int, Field(ge=1, le=120)] | None = None
     sex: Label | None = None
     preferences: Text | None = None
-    owned: Annotated[list[OwnedIn], Field(max_length=50)] = []
+    owned: Annotated[list[OwnedIn], Field(max_length=50), FailFast()] = []
 
     def to_profile(self) -> Profile:
         """Return the core's form."""
@@ -103,7 +103,7 @@ class GarmentIn(_Strict):
     description: Text | None = None
     price: Annotated[float, Field(ge=0)] | None = None
     size_system: Label | None = None
-    sizes: Annotated[list[SizeIn], Field(max_length=60)] = []
+    sizes: Annotated[list[SizeIn], Field(max_length=60), FailFast()] = []
     image_base64: str | None = None
 
     def to_garment(self) -> Garment:
@@ -116,6 +116,7 @@ class GarmentIn(_Strict):
             category=self.category or "",
             description=self.description or "",
             style_id=self.style_id or "",
+            size_system=self.size_system or "",
             sizes=tuple(size.to_size() for size in self.sizes),
         )
 
@@ -124,7 +125,7 @@ class RecommendationsIn(_Strict):
     """Which garments suit this shopper, in which size?"""
 
     shopper: ShopperIn = ShopperIn()
-    garments: Annotated[list[GarmentIn], Field(min_length=1)]
+    garments: Annotated[list[GarmentIn], Field(min_length=1), FailFast()]
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
     explain: bool = False
 

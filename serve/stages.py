@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
+from grpc.aio import AioRpcError  # type: ignore[import-untyped]
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
@@ -15,7 +16,7 @@ from tryon_core.offers import ScoreJob, Scores
 
 from .batching import Batcher, Limits
 from .config import Settings
-from .errors import UnavailableError
+from .errors import OverloadedError, UnavailableError
 from .metrics import Metrics
 from .wire import Feature
 
@@ -65,19 +66,23 @@ async def _answered(send: Callable[[], Awaitable[R]]) -> R:
     """Return a call's answer; a call lost with its replica is sent once more, since stages only compute.
 
     Raises:
-        UnavailableError: the stage is overloaded, gone twice, or serves another model.
+        OverloadedError: the stage's queue is full.
+        UnavailableError: the stage is gone twice, or serves another model.
+        RuntimeError: the stage failed; what it said is for the log alone.
     """
     try:
         try:
             return await send()
         except RayActorError:
             return await send()
-    except (BackPressureError, DeploymentUnavailableError, RayActorError) as err:
+    except BackPressureError as err:
+        raise OverloadedError("a stage of the graph is overloaded") from err
+    except (DeploymentUnavailableError, RayActorError, AioRpcError) as err:
         raise UnavailableError(f"a stage of the graph is not available: {type(err).__name__}") from err
     except RayTaskError as err:
         if isinstance(err.cause, UnavailableError):
             raise UnavailableError(str(err.cause)) from err
-        raise
+        raise RuntimeError("a stage of the graph failed") from err
 
 
 def _job_bytes(job: ScoreJob) -> int:

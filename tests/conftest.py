@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import torch
 
+from serve.config import fast_flags
 from tests.redis_server import RedisServer
 from tryon_core.batch import HISTORY_FIELDS, SIZE_FIELDS, Column, distinct, part_named
 from tryon_core.config import ImageTower, ModelConfig, NumbersTower
 from tryon_core.model import Model
 from tryon_core.presets import preset
 
-os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+os.environ |= {name: value for name, value in fast_flags().items() if name != "RAY_SERVE_ENABLE_HA_PROXY"}
+os.environ |= {"RAY_worker_niceness": "0"}
 torch.set_num_threads(1)
 
 Batch = dict[str, Column[Any]]

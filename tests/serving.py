@@ -99,11 +99,12 @@ class Case:
     """One request, and which part it leaves out."""
 
     without: str = ""
+    said: str = "165 cm, 55 kg, usually M, likes loose blue dresses"
 
     @property
     def words(self) -> str | None:
         """The shopper's."""
-        return None if self.without == "shopper_words" else "165 cm, 55 kg, usually M, likes loose blue dresses"
+        return None if self.without == "shopper_words" else self.said
 
     @property
     def photo(self) -> bytes | None:

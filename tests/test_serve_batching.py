@@ -1,6 +1,7 @@
 """`serve.batching` alone, with a fake executor whose calls end when the test says so."""
 
 import asyncio
+import contextvars
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -46,6 +47,30 @@ async def finish(executor: FakeExecutor, *tasks: "asyncio.Task[Any]") -> list[An
         executor.open_all()
         await asyncio.sleep(0)
     return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_no_batch_is_made_in_the_context_of_the_request_that_happened_to_start_it() -> None:
+    """Serve cancels the calls of a request's context when the request ends."""
+    caller = contextvars.ContextVar("caller", default="nobody")
+
+    async def test() -> None:
+        seen: list[str] = []
+
+        async def call(batch: list[int]) -> Sequence[int | Exception]:
+            seen.append(caller.get())
+            await asyncio.sleep(0)
+            return batch
+
+        batcher = Batcher(call, Limits(2, slots=1))
+
+        async def one(number: int) -> None:
+            caller.set(f"request {number}")
+            await batcher.submit(number)
+
+        await asyncio.gather(*(one(number) for number in range(6)))
+        assert seen == ["nobody"] * 3
+
+    run(test)
 
 
 def test_an_item_leaves_at_once_when_a_slot_is_free() -> None:

@@ -35,6 +35,8 @@ def test_a_feature_survives_its_bytes(value: Feature) -> None:
 @given(st.binary(max_size=64))
 def test_garbage_is_no_feature(content: bytes) -> None:
     assert Feature.from_bytes(content, DIM) is None
+    beginning = Feature.from_bytes(b"TRY1" + content, DIM)  # may be one by chance, but then a whole one
+    assert beginning is None or Feature.from_bytes(beginning.to_bytes(), DIM) is not None
 
 
 def test_a_feature_of_another_length_or_with_a_hole_is_no_feature() -> None:
@@ -75,6 +77,19 @@ def test_the_local_tier_forgets_at_the_end_of_life() -> None:
     now = 10.1
     assert tier.get("a") is None
     assert tier.num_bytes == 0
+
+
+def test_a_personal_feature_is_gone_at_the_end_of_its_life_though_nobody_asks() -> None:
+    async def test() -> None:
+        local = LocalTier(10_000)
+        cache = FeatureCache(local, None, ttl_s=60, photo_ttl_s=0.05)
+        await cache.put({CacheKey("photo", DIM, personal=True): feature(), CacheKey("words", DIM): feature()})
+        held = local.num_bytes
+        await asyncio.sleep(0.3)
+        assert 0 < local.num_bytes < held
+        assert local.get("words") is not None
+
+    run(test)
 
 
 def run(test: Callable[[], Awaitable[Any]]) -> None:

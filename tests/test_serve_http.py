@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import shutil
 import struct
+import subprocess
 import time
 import zlib
 from collections.abc import Iterator
@@ -43,10 +46,11 @@ class Graph:
 
     def __init__(self, url: str, cache: str) -> None:
         serve.run(build({"checkpoint": url, "cache": cache, "cache_timeout_ms": "200"}), name="tryon", route_prefix="/")
-        self.http = httpx.Client(base_url="http://127.0.0.1:8123", timeout=60)
+        self.http, self.url = httpx.Client(base_url="http://127.0.0.1:8123", timeout=60), url
         self._wait(url)
 
     def use(self, url: str) -> None:
+        self.url = url
         for name in ("ImageEncoder", "TextEncoder", "Fusion", "Ingress"):
             serve.get_deployment_handle(name, "tryon").reconfigure.remote({"checkpoint": url}).result(timeout_s=60)
         self._wait(url)
@@ -228,10 +232,36 @@ def test_other_bad_requests_get_their_status(graph: Graph) -> None:
     _assert_problem(post("/v1/predict", files={"text": (None, "x" * 20_000)}), 413, "/text")
     _assert_problem(post("/v1/recommendations", json={"shopper": {"text": "x" * 2**20}, "garments": [{"id": "a"}]}), 422)
     _assert_problem(post("/v1/recommendations", content=b" " * (25 * 2**20)), 413)
-    _assert_problem(graph.http.get("/v1/predict"), 405)
+    long = {"text": "x " * 4_000, "profile": {"preferences": "y " * 4_000}}
+    _assert_problem(post("/v1/recommendations", json={"shopper": long, "garments": [{"id": "a"}]}), 413, "/shopper")
+    wordy = {"id": "a", "title": "x " * 4_000, "description": "y " * 4_000}
+    _assert_problem(post("/v1/recommendations", json={"garments": [{"id": "b"}, wordy]}), 413, "/garments/1")
+    cut = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nM and more'
+    _assert_problem(post("/v1/predict", content=cut, headers={"Content-Type": "multipart/form-data; boundary=b"}), 400)
+    other_method = graph.http.get("/v1/predict")
+    _assert_problem(other_method, 405)
+    assert other_method.headers["allow"] == "POST"
     _assert_problem(graph.http.get("/nowhere"), 404)
-    late = post("/v1/recommendations", json=Case().body(), headers={"X-Request-Timeout-Ms": "x"})
-    _assert_problem(late, 422)
+    for wrong in ("x", "0", "9" * 5_000):
+        late = post("/v1/recommendations", json=Case().body(), headers={"X-Request-Timeout-Ms": wrong})
+        _assert_problem(late, 422)
+
+
+def test_a_body_of_many_wrong_garments_is_refused_at_the_first(graph: Graph) -> None:
+    begun = time.monotonic()
+    answer = graph.http.post("/v1/recommendations", json={"garments": [{}] * 200_000})
+    _assert_problem(answer, 422, "/garments/0/id")
+    assert len(answer.json()["errors"]) == 1
+    assert time.monotonic() - begun < 5
+
+
+def test_a_photo_of_the_largest_size_is_taken(graph: Graph) -> None:
+    rng = np.random.default_rng(0)
+    noisy = encoded(Image.fromarray(rng.integers(0, 256, (2400, 1800, 3), dtype=np.uint8)))
+    assert len(noisy) > 5 * 2**20
+    body = graph.http.post("/v1/predict", files={"image": noisy}, data={"text": "165 cm, 55 kg"})
+    assert body.status_code == 200, body.text
+    assert body.json()["photo"]["used"] is False
 
 
 def test_a_deadline_that_has_passed_is_told(graph: Graph) -> None:
@@ -259,6 +289,22 @@ def test_health_metrics_openapi_and_page_answer(graph: Graph) -> None:
         assert graph.http.get(path).status_code == 200
 
 
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
+def test_the_page_shows_the_answer_to_the_sample_in_a_browser(graph: Graph, tmp_path: Path) -> None:
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000"]
+    done = subprocess.run(
+        ["chromium", *flags, "--dump-dom", "http://127.0.0.1:8123/#sample"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    answer = done.stdout.split('id="answer"')[1].split("</section>")[0]
+    assert "The photo was used." in answer
+    assert re.search(r"garment-[\w-]+: size \w+", answer)
+    assert answer.count("<progress") == 4
+
+
 def test_the_readmes_garment_is_answered(graph: Graph) -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     body = readme.split("/v1/recommendations -d '")[1].split("'\n```")[0]
@@ -283,9 +329,9 @@ def test_killing_redis_changes_no_answer(graph: Graph, redis_of_graph: RedisServ
     assert not any(b"person_mask" in key for key in redis_of_graph.client().keys("*"))
     redis_of_graph.kill()
     after = graph.http.post("/v1/recommendations", json=Case().body()).json()
-    fresh = Case().body()
-    fresh["garments"][0]["title"] = "a title that no cache has seen"
-    assert graph.http.post("/v1/recommendations", json=fresh).status_code == 200
+    unseen = Case(said="171 cm and 68 kg, words that no cache has seen")
+    answer = graph.http.post("/v1/recommendations", json=unseen.body())
+    assert_equal(answer.json(), reference(graph.url, unseen))
     for one, two in zip(before["recommendations"], after["recommendations"], strict=True):
         assert one["garment_id"] == two["garment_id"]
         np.testing.assert_allclose([s["match"] for s in one["sizes"]], [s["match"] for s in two["sizes"]], atol=1e-3)

@@ -8,9 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from tryon_core.errors import TryonError
-
-from ..errors import UnavailableError
+from ..errors import OverloadedError, UnavailableError
 from ..features import Asset
 from ..metrics import Timings
 from ..recommender import Ask
@@ -58,7 +56,9 @@ class Probe:
                 await self._encode(Asset("shopper_words", "usually M"))
                 stage = "fusion"
                 await recommender.recommend(Ask([sample]), Timings())
-        except (TryonError, TimeoutError, RuntimeError) as err:
+        except OverloadedError:
+            return  # busy is not broken
+        except Exception as err:  # noqa: BLE001  # the probe outlives whatever the graph comes up with
             self._failed += 1
             self._reason = f"{stage}: {err or type(err).__name__}"
             logger.warning("probe failed at %s: %s", stage, err)

@@ -45,8 +45,7 @@ async def predict(request: Request) -> PredictOut:
     ask = Ask([own] if own else service.recommender.catalogue, words, form.files.get("image"), "/image", top_k=1)
     answer = await service.recommender.recommend(ask, request.state.timings)
     best = answer.recommendations[0]
-    for _ in answer.degraded_reasons:
-        service.metrics.degraded.labels("photo").inc()
+    service.metrics.count_degraded(answer.degraded_reasons)
     return PredictOut(
         prediction=best.match,
         fit=best.fit,

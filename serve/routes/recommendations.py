@@ -24,8 +24,7 @@ async def recommend(request: Request) -> RecommendationsOut:
         most = service.settings.max_garments
         raise InputError(f"expected at most {most} garments, got {len(wanted.garments)}", "/garments")
     answer: RecommendationsOut = await service.recommender.recommend(_ask(wanted), request.state.timings)
-    for _ in answer.degraded_reasons:
-        service.metrics.degraded.labels("photo").inc()
+    service.metrics.count_degraded(answer.degraded_reasons)
     return answer
 
 
@@ -43,5 +42,6 @@ def _candidates(wanted: RecommendationsIn) -> list[Candidate]:
             raise InputError(f"expected each garment once, got {garment.id!r} twice", f"/garments/{position}/id")
         seen.add(garment.id)
         pointer = f"/garments/{position}/image_base64"
-        candidates.append(Candidate(garment.to_garment(), from_base64(garment.image_base64, pointer), pointer))
+        image = from_base64(garment.image_base64, pointer)
+        candidates.append(Candidate(garment.to_garment(), image, pointer, f"/garments/{position}"))
     return candidates

@@ -18,14 +18,15 @@ image.addEventListener("change", () => {
   if (image.files.length) preview.src = URL.createObjectURL(image.files[0]);
 });
 
-document.getElementById("sample").addEventListener("click", async () => {
+const useSample = async () => {
   const [photo, text] = await Promise.all([fetch("/web/sample.jpg"), fetch("/web/sample.txt")]);
   const files = new DataTransfer();
   files.items.add(new File([await photo.blob()], "sample.jpg", { type: "image/jpeg" }));
   image.files = files.files;
   image.dispatchEvent(new Event("change"));
   document.getElementById("text").value = (await text.text()).trim();
-});
+};
+document.getElementById("sample").addEventListener("click", useSample);
 
 const bar = (name, share) => {
   const row = element("div", "", "bar");
@@ -64,3 +65,5 @@ form.addEventListener("submit", async (event) => {
   answer.hidden = false;
   ask.disabled = false;
 });
+
+if (location.hash === "#sample") useSample().then(() => form.requestSubmit());
