@@ -27,9 +27,10 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks.latency $(ARGS)
 
-# The shipped checkpoint and sample catalogue, from scratch, into runs/base.
+# The shipped checkpoint and sample catalogue, from scratch, into runs/base and runs/sample.
 train: $(VENV)/.run
 	$(PY) -m train fit --preset base --data sim --out runs/base $(ARGS)
+	$(PY) -m train sample --checkpoint runs/base --out runs/sample
 
 clean:
 	rm -rf $(VENV) runs bench-out
@@ -39,7 +40,7 @@ $(VENV)/bin/python:
 
 # torch first, from its own index where one is named; everything else from the default index.
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(if $(TORCH_INDEX),$(PY) -m pip install --quiet --disable-pip-version-check --index-url $(TORCH_INDEX) torch torchvision)
+	$(if $(TORCH_INDEX),$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --index-url $(TORCH_INDEX) torch torchvision)
 	$(PIP) --editable .
 	touch $@
 

@@ -16,7 +16,12 @@ def seeded(seed: int) -> torch.Generator:
 
 
 def noise(num: int, *shape: int) -> Tensor:
-    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (num, *shape), dtype=np.uint8))
+    drawn = np.random.default_rng(0).integers(0, 256, (num, *shape), dtype=np.uint8)
+    return torch.from_numpy(drawn if len(shape) == 3 else np.where(drawn < 128, 0, 255).astype(np.uint8))
+
+
+def grey(images: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(images)[..., None].repeat(3, axis=3))
 
 
 def blob(x: float, y: float) -> np.ndarray:
@@ -52,9 +57,8 @@ def test_a_flip_mirrors_half_of_the_images_to_the_bit(shape: tuple[int, ...]) ->
 
 
 def test_a_rotation_turns_about_the_middle_by_at_most_its_angle_and_keeps_shapes() -> None:
-    images = torch.from_numpy(np.stack([blob(12, 6)] * 64))
-    moved = augment(images, Augmentation(rotation_deg=30), seeded(0)).numpy()
-    start = complex(*centre(images[0].numpy()))
+    moved = augment(grey([blob(12, 6)] * 64), Augmentation(rotation_deg=30), seeded(0)).numpy()[..., 0]
+    start = complex(*centre(blob(12, 6)))
     turns = np.array([complex(*centre(image)) for image in moved]) / start
     angles = np.rad2deg(np.angle(turns))
     np.testing.assert_allclose(np.abs(turns), 1, atol=0.02)
@@ -67,7 +71,7 @@ def test_a_rotation_turns_about_the_middle_by_at_most_its_angle_and_keeps_shapes
 
 def test_a_crop_is_a_window_of_the_image_scaled_up() -> None:
     ramp = np.tile(np.arange(0, 4 * WIDTH, 4, dtype=np.uint8), (HEIGHT, 1))
-    moved = augment(torch.from_numpy(np.stack([ramp] * 64)), Augmentation(crop=0.4), seeded(0)).numpy().astype(float)
+    moved = augment(grey([ramp] * 64), Augmentation(crop=0.4), seeded(0)).numpy()[..., 0].astype(float)
     slopes = []
     for image in moved:
         row = image[HEIGHT // 2, 2:-2]
@@ -78,6 +82,13 @@ def test_a_crop_is_a_window_of_the_image_scaled_up() -> None:
         slopes.append(slope / 4)
     assert 0.59 < min(slopes) < 0.7
     assert 0.9 < max(slopes) < 1.01
+
+
+def test_a_mask_stays_hard() -> None:
+    masks = torch.from_numpy(np.stack([np.where(blob(4, 2) > 60, 255, 0).astype(np.uint8)] * 16))
+    moved = augment(masks, Augmentation(crop=0.1, rotation_deg=20, flip=True), seeded(0))
+    assert set(moved.unique().tolist()) == {0, 255}
+    assert not torch.equal(moved, masks)
 
 
 def test_a_crop_keeps_proportions() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tryon_core.config import FUSIONS, FusionConfig
-from tryon_core.fusion import Fusion, attention, average, concat, weighted
+from tryon_core.fusion import Fusion, attention, average, concat, interactions, weighted
 
 EMBEDDINGS = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 3, 8)).astype(np.float32))
 PRESENT = torch.tensor([[True, True, True], [True, False, True], [False, True, False], [False, False, False]])
@@ -49,7 +49,17 @@ def test_attention_is_the_softmax_of_scaled_products_over_the_parts_present_in_e
     np.testing.assert_allclose(fused.numpy(), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("how", [concat, average, lambda e, p: attention(e[:, 0], e, p, 2)])
+SIDES = torch.tensor([[True, True, False], [False, False, True]])
+
+
+def test_interactions_are_the_products_of_the_parts_present_of_one_side_with_those_of_the_other() -> None:
+    expected = np.stack([sum(E[row, i] * E[row, 2] * P[row, i] * P[row, 2] for i in (0, 1)) for row in range(4)])
+    np.testing.assert_allclose(interactions(EMBEDDINGS, PRESENT, SIDES).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "how", [concat, average, lambda e, p: interactions(e, p, SIDES), lambda e, p: attention(e[:, 0], e, p, 2)]
+)
 def test_a_row_without_any_part_gives_exact_zeros_and_no_gradient_that_is_not_a_number(how) -> None:
     embeddings = EMBEDDINGS.clone().requires_grad_()
     fused = how(embeddings, PRESENT)
@@ -65,7 +75,9 @@ DIMS = {"photo": 5, "words": 3, "size": 4}
 
 def built(kind: str, **settings) -> Fusion:
     torch.manual_seed(0)
-    return Fusion(FusionConfig(kind=kind, width=8, num_heads=2, depth=1, **settings), DIMS).eval()
+    return Fusion(
+        FusionConfig(kind=kind, width=8, num_heads=2, depth=1, **settings), DIMS, (["photo", "words"], ["size"])
+    ).eval()
 
 
 def parts(present: torch.Tensor = PRESENT) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
@@ -95,22 +107,25 @@ def test_learnt_weights_start_equal_and_are_the_only_difference_to_the_average()
     assert (learnt(parts()) - fixed(parts()))[0].abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("interactions", [False, True])
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_a_part_left_out_is_a_part_missing_in_every_row(kind: str) -> None:
-    fusion, given = built(kind), parts(PRESENT & torch.tensor([True, False, True]))
+def test_a_part_left_out_is_a_part_missing_in_every_row(kind: str, interactions: bool) -> None:
+    fusion, given = built(kind, interactions=interactions), parts(PRESENT & torch.tensor([True, False, True]))
     torch.testing.assert_close(fusion(given), fusion({name: given[name] for name in ("size", "photo")}))
 
 
+@pytest.mark.parametrize("interactions", [False, True])
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_what_a_missing_part_holds_cannot_matter(kind: str) -> None:
-    fusion, given = built(kind), parts()
+def test_what_a_missing_part_holds_cannot_matter(kind: str, interactions: bool) -> None:
+    fusion, given = built(kind, interactions=interactions), parts()
     other = {name: (torch.where(here[:, None], e, 1e3), here) for name, (e, here) in given.items()}
     torch.testing.assert_close(fusion(other), fusion(given))
 
 
+@pytest.mark.parametrize("interactions", [False, True])
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_a_missing_part_is_told_from_a_part_of_zeros(kind: str) -> None:
-    fusion, given = built(kind), parts(torch.ones(2, 3, dtype=torch.bool))
+def test_a_missing_part_is_told_from_a_part_of_zeros(kind: str, interactions: bool) -> None:
+    fusion, given = built(kind, interactions=interactions), parts(torch.ones(2, 3, dtype=torch.bool))
     fusion.adapt["words"][0].bias.data.zero_()
     embedding, here = given["words"]
     zero = fusion(given | {"words": (embedding * 0, here)})
@@ -118,7 +133,8 @@ def test_a_missing_part_is_told_from_a_part_of_zeros(kind: str) -> None:
     assert (zero - missing).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("interactions", [False, True])
 @pytest.mark.parametrize("kind", FUSIONS)
-def test_an_unknown_name_among_the_parts_changes_nothing(kind: str) -> None:
-    fusion, given = built(kind), parts()
+def test_an_unknown_name_among_the_parts_changes_nothing(kind: str, interactions: bool) -> None:
+    fusion, given = built(kind, interactions=interactions), parts()
     torch.testing.assert_close(fusion(given | {"": (torch.zeros(4, 1), PRESENT[:, 0])}), fusion(given))

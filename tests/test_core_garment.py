@@ -16,14 +16,14 @@ def known(numbers: np.ndarray) -> dict[str, float]:
 
 
 def test_a_size_is_its_label_its_place_on_the_ladder_and_its_chart() -> None:
-    charted = Size("M", chart={"chest_cm": (88, 92), "inseam_cm": (78, 78)}, chart_of="garment")
+    charted = Size("M", chart={"chest_cm": (88, 92), "inseam_cm": (78, 78)})
     garment = Garment("g", sizes=(Size("S"), charted, Size("EU 42")))
     assert known(size_numbers(garment, 0)) == {"letter": -1.0, "rank": 0.0}
     assert known(size_numbers(garment, 2)) == {"eu": 42.0, "rank": 1.0}
     assert known(size_numbers(garment, 1)) == {
         "letter": 0.0,
         "rank": 0.5,
-        "of_garment": 1.0,
+        "of_garment": 0.0,
         "chest_cm_low": 88.0,
         "chest_cm_high": 92.0,
         "inseam_cm_low": 78.0,
@@ -40,6 +40,19 @@ def test_a_single_size_with_an_unknown_label_says_nothing() -> None:
 def test_a_chart_of_the_body_says_so() -> None:
     garment = Garment("g", sizes=(Size("x", chart={"neck_cm": (38, 39)}),))
     assert known(size_numbers(garment, 0))["of_garment"] == 0.0
+
+
+def test_measures_of_the_garment_laid_out_are_not_taken_for_those_of_a_body() -> None:
+    laid_out = Garment("g", sizes=(Size("x", chart={"chest_cm": (104, 104)}, chart_of="garment"),))
+    assert known(size_numbers(laid_out, 0)) == {"of_garment": 1.0}
+
+
+def test_a_bare_number_is_of_the_garments_size_system() -> None:
+    sizes = (Size("38"), Size("EU 40"), Size("M"))
+    assert known(size_numbers(Garment("g", size_system="EU", sizes=sizes), 0)) == {"eu": 38.0, "rank": 0.0}
+    assert known(size_numbers(Garment("g", size_system="US", sizes=sizes), 1)) == {"eu": 40.0, "rank": 0.5}
+    assert known(size_numbers(Garment("g", size_system="ours", sizes=sizes), 0)) == {"number": 38.0, "rank": 0.0}
+    assert known(size_numbers(Garment("g", size_system="US", sizes=sizes), 2)) == {"letter": 0.0, "rank": 1.0}
 
 
 def test_the_assumed_sizes_are_letters() -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.serving import encoded, photo, untrained_checkpoint
 from tryon_core.catalogue import SAMPLE, SHIPPED_CHECKPOINT, sample_catalogue
@@ -40,13 +41,14 @@ def test_json_tells_more() -> None:
     assert told["size"] in [size.label for size in garment.sizes]
     assert sum(told["fit"].values()) == pytest.approx(1, abs=1e-4)
     assert 140 < told["measurements"]["height_cm"] < 200
+    assert 1 < told["measurements_half_width"]["waist_cm"] < 15
 
 
 def test_wrong_files_end_with_one_line_and_status_2(tmp_path: Path) -> None:
     text_named_jpg, cut, tiny, large, binary = (tmp_path / n for n in ("a.jpg", "b.jpg", "c.png", "d.txt", "e.txt"))
     text_named_jpg.write_text("no picture")
     cut.write_bytes(photo()[:2000])
-    tiny.write_bytes(encoded(__import__("PIL.Image").Image.new("RGB", (1, 1)), "PNG"))
+    tiny.write_bytes(encoded(Image.new("RGB", (1, 1)), "PNG"))
     large.write_text("x" * 2**20)
     binary.write_bytes(b"\xff\xfe\x00")
     for image, text, expected in (
@@ -75,11 +77,21 @@ def test_a_checkpoint_whose_config_does_not_fit_its_weights_is_refused(tmp_path:
 
 
 def test_an_empty_text_and_an_unusable_photo_still_get_an_answer(tmp_path: Path) -> None:
-    predictor = Predictor(untrained_checkpoint(tmp_path / "model", preset("tiny")), sample_catalogue())
-    nothing = predictor.predict(None, None)
+    url = untrained_checkpoint(tmp_path / "model", preset("tiny"))
+    wall, empty = tmp_path / "wall.jpg", tmp_path / "empty.txt"
+    wall.write_bytes(encoded(Image.new("RGB", (300, 400), (200, 200, 205))))
+    empty.write_text("")
+    done = run("predict", "--image_path", str(wall), "--text_path", str(empty), "--checkpoint", url)
+    assert done.returncode == 0
+    assert "the photo was not used: no person" in done.stderr
+    nothing = Predictor(url, sample_catalogue()).predict(None, None)
     assert nothing.photo == "none given"
-    assert 0 < nothing.prediction < 1
-    assert predictor.predict(photo(), "165 cm").photo == "used"
+    assert done.stdout == f"Prediction: {nothing.prediction:.3f}\n"
+
+
+def test_bad_use_is_told_in_one_line() -> None:
+    done = run("predict")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
 def test_the_article_preset_answers_from_its_rgb_photo(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tryon_core.batch import CHART, MEASUREMENTS, PARTS, SIZE_FIELDS, Column, Part, register_part
+from tryon_core.batch import CHART, LOOK_TASKS, MEASUREMENTS, PARTS, SIZE_FIELDS, Column, Part, register_part
 from tryon_core.config import (
     FUSIONS,
     IMAGE_ENCODERS,
@@ -45,6 +45,7 @@ def small_config(image: str, text: str, fusion: str) -> ModelConfig:
             "size": "size",
             "history": "history",
             "ease": "ease",
+            "taste": "taste",
         },
         towers={
             "image": ImageTower(
@@ -61,8 +62,10 @@ def small_config(image: str, text: str, fusion: str) -> ModelConfig:
             "size": numbers,
             "history": numbers,
             "ease": numbers,
+            "taste": numbers,
         },
-        fusion=FusionConfig(kind=fusion, width=16, num_heads=2, depth=1),
+        fusion=FusionConfig(kind=fusion, width=16, num_heads=2, depth=1, interactions=True),
+        tasks=dict.fromkeys(TASKS, 1.0),
     )
 
 
@@ -207,6 +210,14 @@ def test_the_pair_tasks_do_not_teach_the_body_through_the_ease(
     assert all(parameter.grad is None for parameter in model.heads["body"].parameters())
 
 
+def test_the_match_does_not_teach_the_looks_through_the_taste(
+    tiny_model: Model, make_examples: Any, make_batch: MakeBatch
+) -> None:
+    model = copy.deepcopy(tiny_model)
+    model(make_batch(make_examples(model.config, 4)))["match"].square().sum().backward()
+    assert all(parameter.grad is None for task in LOOK_TASKS for parameter in model.heads[task].parameters())
+
+
 def test_a_size_column_that_no_row_has_is_as_good_as_none(tiny_model: Model) -> None:
     words = Column(["tall", "short"], np.arange(2))
     empty = Column(np.zeros((0, len(SIZE_FIELDS)), np.float32), np.full(2, -1))
@@ -271,6 +282,10 @@ def test_a_new_part_may_not_take_an_old_name() -> None:
         ({"tasks": {"match": 1.0, "body": 1.0, "fits": 1.0}}, "did you mean 'fit'"),
         ({"parts": {**preset("tiny").parts, "size": "text"}, "towers": "drop size"}, "parts of kind text on tower 'text'"),
         ({"tasks": {"match": 1.0}}, "expected task body and part size with part ease"),
+        (
+            {"tasks": {"match": 1.0, "body": 1.0}},
+            "expected tasks category, colour, pattern, cut, taste_category, taste_colour",
+        ),
     ],
 )
 def test_a_config_whose_pieces_do_not_fit_is_refused_by_name(changes: dict[str, Any], message: str) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tryon_core.batch import CHART, FIT_CLASSES, MEASUREMENTS
-from tryon_core.tasks import TASKS, ease
+from tryon_core.batch import CHART, FIT_CLASSES, LOOK_TASKS, LOOKS, MEASUREMENTS
+from tryon_core.tasks import TASKS, agreement, ease
 
 RNG = np.random.default_rng(0)
 NAN = float("nan")
@@ -73,6 +73,14 @@ def test_a_temperature_divides_the_logits() -> None:
 
 def test_fit_has_the_three_classes_of_the_contract() -> None:
     assert TASKS["fit"].num_outputs == len(FIT_CLASSES) == 3
+
+
+def test_taste_agrees_by_the_chance_that_what_the_shopper_keeps_looks_as_the_garment_does() -> None:
+    outputs = {task: RNG.normal(size=(4, TASKS[task].num_outputs)) for task in LOOK_TASKS}
+    shares = {task: np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True) for task, raw in outputs.items()}
+    expected = [np.log((shares[look] * shares[f"taste_{look}"]).sum(axis=1)) for look in LOOKS]
+    agreed = agreement({task: torch.tensor(raw) for task, raw in outputs.items()})
+    np.testing.assert_allclose(agreed.numpy(), np.stack(expected, axis=1))
 
 
 def test_ease_is_the_chart_less_the_body_and_silent_where_the_chart_is() -> None:

@@ -36,7 +36,7 @@ def checkpoint() -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def shop() -> Shop:
-    return build_shop(SimConfig(seed=99, num_shoppers=PEOPLE, num_garments=60, num_brands=8, num_orders=500))
+    return build_shop(SimConfig(seed=99, shoppers=PEOPLE, garments=60, brands=8, orders=500))
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +130,7 @@ def test_prediction_means_something(record_property: Any) -> None:
     The outcomes are drawn from the simulation's own truth for the garment and size that each was recommended.
     """
     about = read_manifest(SHIPPED_CHECKPOINT).metrics["data"]
-    counts = {f"num_{name}": about[name] for name in ("shoppers", "garments", "brands", "orders")}
-    own = build_shop(SimConfig(seed=about["seed"], days=about["days"], **counts))
+    own = build_shop(SimConfig(**{name: value for name, value in about.items() if name != "source"}))
     people = np.flatnonzero(own.holdout)[:PEOPLE]
     predictor = Predictor(SHIPPED_CHECKPOINT, sample_catalogue())
     found = [predictor.predict(encoded(Image.fromarray(photo_of(own, int(i)))), own.shoppers[i].words) for i in people]

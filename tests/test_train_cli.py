@@ -28,6 +28,13 @@ def test_fit_writes_a_checkpoint_that_evaluate_scores(
     stored = json.loads((tmp_path / "model" / "config.json").read_text())["metrics"]
     assert stored["val"]["match"]["num"] == scores["match"]["num"]
     assert main(["fit", "--preset", "tiny", "--data", "sim", "--out", out, "--smoke"]) == 2
+    sample = tmp_path / "sample"
+    assert main(["sample", "--checkpoint", out, "--out", str(sample)]) == 0
+    items = json.loads((sample / "catalogue.json").read_text())
+    assert {path.name for path in sample.iterdir()} == {item["image"] for item in items} | {
+        *("catalogue.json", "shopper.jpg", "shopper.txt")
+    }
+    assert main(["sample", "--checkpoint", out, "--out", str(sample)]) == 2
 
 
 @pytest.mark.cluster
@@ -48,6 +55,7 @@ def test_more_workers_than_there_are_end_with_status_two(
         (["fit", "--data", "sim", "--out", "OUT", "--fusion", "sum"], "expected fusion to be one of"),
         (["fit", "--data", "sim", "--out", "OUT", "--image-encoder", "resnet19"], "did you mean 'resnet18'?"),
         (["fit", "--data", "sim", "--out", "TAKEN"], "expected a new or empty folder"),
+        (["fit", "--data", "sim", "--out", "/proc/nowhere/x"], "expected a folder that can be written"),
         (["evaluate", "--checkpoint", "OUT", "--data", "sim"], "expected a checkpoint folder"),
     ],
 )

@@ -131,12 +131,14 @@ def test_the_learning_rate_warms_up_and_comes_down() -> None:
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
-def test_vectors_are_not_decayed(name: str, tiny_model: Model) -> None:
+def test_vectors_and_word_tables_are_not_decayed_and_tables_learn_faster(name: str, tiny_model: Model) -> None:
     optimizer = build_optimizer(tiny_model, TrainConfig(model=preset("tiny"), optimizer=name, weight_decay=0.3))
-    decayed, kept = optimizer.param_groups
-    assert decayed["weight_decay"] == 0.3
-    assert kept["weight_decay"] == 0.0
+    decayed, kept, tables = optimizer.param_groups
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.3, 0.0, 0.0]
     assert all(p.ndim <= 1 for p in kept["params"])
+    assert tables["params"] == [tiny_model.towers["text"].words.weight]  # type: ignore[union-attr]
+    assert tables["lr"] == pytest.approx(10 * decayed["lr"])
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(list(tiny_model.parameters()))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 
 from train.data import phrases
 from train.data.phrases import CHINESE, Facts, brand_name, garment_description, garment_title, shopper_words
-from train.data.products import CLOTHES, COLOURS, CUTS, PATTERNS
+from train.data.products import CLOTHES, COLOURS, CUTS
+from tryon_core.batch import PATTERNS
 from tryon_core.words import parse
 
 FACTS = Facts("female", 165.0, 55.0, "EU 38", ("blue", "red"), "loose", "floral", "dress")

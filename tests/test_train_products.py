@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from train.data.products import CLOTHES, COLOURS, CUTS, PATTERNS, render_product
+from train.data.products import CLOTHES, COLOURS, CUTS, render_product
+from tryon_core.batch import PATTERNS
 from tryon_core.errors import ConfigError
 
 

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from tests.synthetic import make_rows
 from train.config import TrainConfig
+from train.data.sim import SimConfig
 from train.perturb import hidden, perturbed, without_charts, without_words
 from train.replay import Line, replay
 from train.rows import Rows, batches, epoch_order, num_batches, used_by
-from train.sources import SourceOptions, load_data
+from train.sources import load_data
 from tryon_core.batch import HISTORY_FIELDS, PARTS, SIZE_FIELDS, Column
 from tryon_core.errors import ConfigError
 from tryon_core.history import FitEvent, History
@@ -192,12 +193,12 @@ def test_lines_out_of_the_order_of_time_are_refused() -> None:
 @pytest.mark.parametrize("spec", ["sin", "table:orders.csv", "sim:5"])
 def test_an_unknown_source_is_told_with_those_that_there_are(spec: str) -> None:
     with pytest.raises(ConfigError, match="expected data source to be one of sim, got"):
-        load_data(spec, preset("tiny"), SourceOptions())
+        load_data(spec, preset("tiny"), SimConfig())
 
 
 @pytest.fixture(scope="module")
 def shop_rows() -> dict[str, Rows]:
-    options = SourceOptions(seed=3, shoppers=60, garments=20, brands=4, orders=300)
+    options = SimConfig(seed=3, shoppers=60, garments=20, brands=4, orders=300)
     return dict(load_data("sim", preset("tiny"), options).splits)
 
 

@@ -12,12 +12,12 @@ import pytest
 from train.data.sim import Shop, SimConfig, blemish, build_shop, image_of, mask_of, photo_of, truth
 from tryon_core.errors import ConfigError, InputError
 
-SMALL = SimConfig(seed=5, num_shoppers=60, num_garments=40, num_brands=6, num_orders=400)
+SMALL = SimConfig(seed=5, shoppers=60, garments=40, brands=6, orders=400)
 
 
 @functools.cache
 def shop() -> Shop:
-    return build_shop(SimConfig(seed=1, num_shoppers=2_000, num_garments=600, num_orders=30_000))
+    return build_shop(SimConfig(seed=1, shoppers=2_000, garments=600, orders=30_000))
 
 
 def auc(score: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> float:
@@ -125,7 +125,7 @@ def test_another_process_builds_the_same_shop_and_another_seed_another_one() -> 
     script = f"import sys; sys.path[:0] = {path!r}; {code}"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == digest(build_shop(SMALL))
-    other = build_shop(SimConfig(seed=6, num_shoppers=60, num_garments=40, num_brands=6, num_orders=400))
+    other = build_shop(SimConfig(seed=6, shoppers=60, garments=40, brands=6, orders=400))
     assert digest(other) != run.stdout.strip()
 
 
@@ -145,7 +145,7 @@ def digest(built: Shop) -> str:
 
 
 def test_configs_out_of_range_are_refused() -> None:
-    with pytest.raises(ConfigError, match="num_orders"):
-        SimConfig(num_orders=0)
+    with pytest.raises(ConfigError, match="orders"):
+        SimConfig(orders=0)
     with pytest.raises(ConfigError, match="holdout_share"):
         SimConfig(holdout_share=1.5)

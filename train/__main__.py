@@ -1,4 +1,4 @@
-"""The command line: ``python -m train fit`` and ``python -m train evaluate``."""
+"""The command line: ``python -m train fit``, ``evaluate`` and ``sample``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
 
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
+from tryon_core.cli import OneLineParser
 from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
 from tryon_core.errors import TryonError
 from tryon_core.presets import PRESETS, preset
 
 from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
-from .sources import SPLITS, SourceOptions
+from .data.sim import SimConfig
+from .sources import SPLITS
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +75,10 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
     return TrainConfig(**{**(SMOKE_RUN if options.smoke else {}), **told, "model": model})
 
 
-def source_options(options: argparse.Namespace) -> SourceOptions:
+def source_options(options: argparse.Namespace) -> SimConfig:
     """Return how much data to draw."""
-    told = {f.name: value for f in fields(SourceOptions) if (value := getattr(options, f.name, None)) is not None}
-    return SourceOptions(**{**(SMOKE_DATA if options.smoke else {}), **told})
+    told = {f.name: value for f in fields(SimConfig) if (value := getattr(options, f.name, None)) is not None}
+    return SimConfig(**{**(SMOKE_DATA if options.smoke else {}), **told})
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -96,6 +99,17 @@ def _fit(options: argparse.Namespace) -> None:
     log.info("wrote %s: %s", options.out, told(scores))
 
 
+def _sample(options: argparse.Namespace) -> None:
+    from tryon_core.manifest import read_manifest
+
+    from .export import check_free
+    from .sample import write_sample
+
+    about = read_manifest(options.checkpoint or SHIPPED_CHECKPOINT).metrics["data"]
+    check_free(options.out)
+    log.info("wrote %s: %d garments and a shopper", options.out, write_sample(about, Path(options.out)))
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from tryon_core.checkpoint import load_checkpoint
 
@@ -111,17 +125,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        sys.stderr.write(f"{self.prog}: {message}\n")
-        raise SystemExit(2)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m train", description="Fit and score models of shopper and garment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate")
+    parser = OneLineParser(prog="python -m train", description="Fit and score models of shopper and garment.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample")
     fit = commands.add_parser("fit", help="fit a model and write a checkpoint folder")
     fit.set_defaults(run=_fit)
     _add_fit(fit)
@@ -129,6 +135,10 @@ def _parser() -> argparse.ArgumentParser:
     scoring.set_defaults(run=_evaluate)
     scoring.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
     scoring.add_argument("--split", default="val", help=f"one of {', '.join(SPLITS)}")
+    sample = commands.add_parser("sample", help="write the sample catalogue and shopper of a checkpoint's simulated shop")
+    sample.set_defaults(run=_sample)
+    sample.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
+    sample.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     for command in (fit, scoring):
         _add_data(command)
     return parser

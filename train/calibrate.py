@@ -32,8 +32,10 @@ def calibrate(model: Model, rows: Rows) -> dict[str, Any]:
     outputs = fuse(model, embedded, rows)
     found: dict[str, Any] = {"temperature": temperatures(outputs, rows.targets)}
     if "body" in outputs:
+        shoppers = rows.extra.get("shopper", np.arange(len(rows)))
+        once = np.unique(shoppers, return_index=True)[1]  # people, not orders: who orders much counts no more
         found["body_half_width"] = {
-            name: half_widths(fuse(model, embedded, rows.without(gone))["body"], rows.targets["body"])
+            name: half_widths(fuse(model, embedded, rows.without(gone))["body"][once], rows.targets["body"][once])
             for name, gone in part_sets(model.config).items()
         }
     return found

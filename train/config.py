@@ -35,13 +35,15 @@ class TrainConfig:
     """Everything that a run's weights depend on besides its data."""
 
     model: ModelConfig
-    epochs: int = 4
+    epochs: int = 6
     batch_size: int = 256
     """Rows of a step over all workers together."""
-    run_length: int = 4
+    run_length: int = 8
     """Rows of one shopper that are seen together; more are faster, since what they share is encoded once."""
     optimizer: str = "adamw"
     learning_rate: float = 2e-3
+    table_rate: float = 10.0
+    """Learning rate of word tables, as a multiple of that of all other weights."""
     weight_decay: float = 0.01
     momentum: float = 0.9
     """`sgd` only."""
@@ -66,7 +68,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("schedule", self.schedule, SCHEDULES)
-        for name in ("epochs", "batch_size", "run_length", "num_workers", "learning_rate", "grad_clip"):
+        for name in ("epochs", "batch_size", "run_length", "num_workers", "learning_rate", "table_rate", "grad_clip"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"expected {name} over 0, got {getattr(self, name)}")
         if self.batch_size < self.num_workers:

@@ -5,14 +5,14 @@ It encodes each distinct value once, as serving does, and only the fusion runs p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tryon_core.batch import CATEGORIES, FIT_CLASSES, MEASUREMENTS, PARTS, Column
+from tryon_core.batch import FIT_CLASSES, LOOK_TASKS, MEASUREMENTS, PARTS, Column
 from tryon_core.config import ModelConfig
 from tryon_core.model import Model
 from tryon_core.tasks import TASKS
@@ -96,9 +96,8 @@ def _body(predicted: Array, target: Array, oracle: Array | None) -> dict[str, An
     return {"mae_cm": float(np.mean(in_cm)), "mae": errors}
 
 
-def _category(predicted: Array, label: Array, oracle: Array | None) -> dict[str, Any]:
-    named: Sequence[str] = CATEGORIES
-    return {"accuracy": float((predicted.argmax(axis=1) == label).mean()), "num_classes": len(named)}
+def _look(predicted: Array, label: Array, oracle: Array | None) -> dict[str, Any]:
+    return {"accuracy": float((predicted.argmax(axis=1) == label).mean()), "num_classes": predicted.shape[1]}
 
 
 def _against(scores: Mapping[str, Any], prior: float, oracle: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -135,4 +134,9 @@ def _fused(model: Model, embedded: Mapping[str, Tensor], rows: Rows, chunk: slic
     return {task: raw.float().cpu().numpy() for task, raw in outputs.items()}
 
 
-_SCORES = {"fit": _fit, "match": _match, "body": _body, "category": _category}
+_SCORES = {
+    "fit": _fit,
+    "match": _match,
+    "body": _body,
+    **dict.fromkeys(LOOK_TASKS, _look),
+}

@@ -19,18 +19,28 @@ from .sources import Data
 
 
 def check_free(out: str) -> None:
-    """Refuse a folder that holds anything.
+    """Refuse a folder that holds anything or cannot be written, before a run and not behind it.
 
     Raises:
-        ConfigError: there is a file, or a folder that is not empty.
+        ConfigError: there is a file, or a folder that is not empty, or nothing can be made there.
     """
-    files, folder = fsspec.core.url_to_fs(out)
-    if files.exists(folder) and (files.isfile(folder) or files.ls(folder)):
+    try:
+        files, folder = fsspec.core.url_to_fs(out)
+        taken = files.exists(folder) and (files.isfile(folder) or files.ls(folder))
+        if not taken:
+            trial = _beside(folder)
+            files.makedirs(trial)
+            files.rmdir(trial)
+    except (OSError, ImportError, ValueError) as err:
+        raise ConfigError(f"expected a folder that can be written, got {out}: {err}") from err
+    if taken:
         raise ConfigError(f"expected a new or empty folder, got {out}, which holds something")
 
 
 def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Mapping[str, Any]:
-    """Write a checkpoint folder, whole or not at all, and return the scores that it states.
+    """Write a checkpoint folder, whole or not at all on a file system, and return the scores that it states.
+
+    An object store moves file by file: there, a reader that comes too early finds a folder that does not read.
 
     Args:
         out: a path or fsspec URL where nothing is yet.
@@ -43,7 +53,7 @@ def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Ma
     num_weights = sum(p.numel() for p in model.parameters())
     card = model_card(model.config, command=command, date=date, num_weights=num_weights, data=data.about, metrics=scores)
     files, folder = fsspec.core.url_to_fs(out)
-    partial = f"{folder.rstrip('/')}.partial-{time.time_ns()}"
+    partial = _beside(folder)
     place = files.unstrip_protocol(partial)
     try:
         save_checkpoint(place, model, calibration=calibration, metrics=metrics, card=card)
@@ -55,6 +65,10 @@ def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Ma
         if files.exists(partial):
             files.rm(partial, recursive=True)
     return scores
+
+
+def _beside(folder: str) -> str:
+    return f"{folder.rstrip('/')}.partial-{time.time_ns()}"
 
 
 def rounded(value: Any) -> Any:

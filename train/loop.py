@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from tryon_core.batch import PARTS
+from tryon_core.batch import EASE_FIELDS, PARTS, SIZE_FIELDS
 from tryon_core.errors import ConfigError
 from tryon_core.model import Model
 from tryon_core.numbers_encoder import NumbersEncoder
@@ -52,6 +52,11 @@ def build_model(config: TrainConfig, rows: Rows) -> Model:
         if isinstance(encoder, NumbersEncoder) and PARTS[part].owner != "derived" and part in rows.parts:
             column = rows.parts[part]
             encoder.standardise_by(torch.tensor(column.values[column.index[column.present]]))
+    if "ease" in config.model.parts:
+        size, ease = (model.towers[config.model.parts[part]] for part in ("size", "ease"))
+        assert isinstance(size, NumbersEncoder)
+        assert isinstance(ease, NumbersEncoder)
+        ease.seen.copy_(size.seen[[SIZE_FIELDS.index(name) for name in EASE_FIELDS]])
     return model
 
 

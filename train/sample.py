@@ -14,7 +14,7 @@ from PIL import Image
 
 from .data.sim import Shop, SimConfig, SimGarment, build_shop, image_of, photo_of
 
-_PER_CATEGORY = 3
+PER_CATEGORY = 2
 _IMAGE_PX = 192
 _PHOTO_PX = (800, 533)
 _WORDS = "165 cm, 55 kg, usually M, likes loose blue dresses\n"
@@ -27,8 +27,7 @@ def write_sample(about: Mapping[str, Any], out: Path) -> int:
         about: a checkpoint's `metrics["data"]`, which says how its shop was drawn.
         out: a folder, made where missing.
     """
-    counts = {f"num_{name}": about[name] for name in ("shoppers", "garments", "brands", "orders")}
-    shop = build_shop(SimConfig(seed=about["seed"], days=about["days"], **counts))
+    shop = build_shop(SimConfig(**{name: value for name, value in about.items() if name != "source"}))
     chosen = _some_of_each(shop)
     out.mkdir(parents=True, exist_ok=True)
     catalogue = [_described(shop.garments[j]) for j in chosen]
@@ -48,7 +47,7 @@ def _some_of_each(shop: Shop) -> list[int]:
     for j in np.argsort(-counts, kind="stable").tolist():
         garment = shop.garments[j]
         own = kept.setdefault((garment.department, garment.category), [])
-        if garment.sizes[0][1] and garment.style_id not in styles and len(own) < _PER_CATEGORY:
+        if garment.sizes[0][1] and garment.style_id not in styles and len(own) < PER_CATEGORY:
             own.append(j)
             styles.add(garment.style_id)
     return [j for key in sorted(kept) for j in kept[key]]

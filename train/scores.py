@@ -18,8 +18,9 @@ def auc(score: Floats, positive: npt.NDArray[np.bool_]) -> float:
 
     Args:
         score: float[N].
-        positive: bool[N].
+        positive: bool[N], or numbers of which 0 is negative.
     """
+    positive = np.asarray(positive, dtype=bool)
     num_positive = int(positive.sum())
     num_negative = len(positive) - num_positive
     if not num_positive or not num_negative:
@@ -82,7 +83,7 @@ def binary_scores(probability: Floats, positive: npt.NDArray[np.bool_]) -> dict[
 
     Args:
         probability: float[N], of yes.
-        positive: bool[N].
+        positive: bool[N], or numbers of which 0 is negative.
     """
     both = np.stack([1 - probability, probability], axis=1)
     label = positive.astype(np.int64)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from functools import cache
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tryon_core.batch import CATEGORIES, PARTS, Column
+from tryon_core.batch import LOOKS, PARTS, Column
 from tryon_core.config import ImageTower, ModelConfig, TextTower
 from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.garment import Garment, Size, garment_words, size_numbers
@@ -21,20 +21,16 @@ from tryon_core.text import text_arrays
 from .data.sim import Shop, SimConfig, build_shop, image_of, mask_of, photo_of
 from .replay import Line, replay
 from .rows import Array, Rows, used_by
-from .sources import Data, SourceOptions
-
-TAKES = 1
-"""Silhouettes of each person, every one from another shot."""
+from .sources import Data
 
 Ids = npt.NDArray[np.int64]
 Make = Callable[[Ids], Any]
 """From the numbers of shoppers, garments or garments' sizes to a part's values."""
 
 
-def sim_data(config: ModelConfig, options: SourceOptions, splits: Sequence[str]) -> Data:
+def sim_data(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> Data:
     """Draw a shop and return its orders, of people who are either fitted on or scored on."""
-    told = {f"num_{name}": getattr(options, name) for name in ("shoppers", "garments", "brands", "orders")}
-    shop = build_shop(SimConfig(seed=options.seed, days=options.days, **told))
+    shop = build_shop(options)
     garments = [_garment(shop, j) for j in range(len(shop.garments))]
     features, history, day = replay(_lines(shop, garments))
     held = shop.holdout[shop.orders.shopper]
@@ -49,7 +45,7 @@ def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids) -> R
     shopper, garment = orders.shopper[chosen], orders.garment[chosen]
     said = np.array([bool(person.words) for person in shop.shoppers])
     numbers = {
-        "person_mask": shopper * TAKES + chosen % TAKES,
+        "person_mask": shopper,
         "photo": shopper,
         "shopper_words": np.where(said[shopper], shopper, -1),
         "garment_image": garment,
@@ -60,12 +56,13 @@ def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids) -> R
     for part, make in makers.items():
         used, index = used_by(numbers[part])
         parts[part] = Column(make(used), index)
-    category = np.array([CATEGORIES.index(g.category) if g.category in CATEGORIES else -1 for g in shop.garments])
+    looks = {name: np.array([names.index(getattr(g, name)) for g in shop.garments]) for name, names in LOOKS.items()}
     targets: dict[str, Array] = {
         "fit": orders.fit[chosen],
         "match": orders.kept[chosen].astype(np.float32),
         "body": shop.bodies.measurements()[shopper],
-        "category": category[garment],
+        **{name: classes[garment] for name, classes in looks.items()},
+        **{f"taste_{name}": np.where(orders.kept[chosen] > 0, classes[garment], -1) for name, classes in looks.items()},
     }
     kept = orders.oracle_kept[chosen]
     return Rows(parts, targets, {"oracle_fit": orders.oracle_fit[chosen], "oracle_match": kept, "shopper": shopper})
@@ -77,24 +74,20 @@ def _makers(shop: Shop, config: ModelConfig, garments: Sequence[Garment]) -> dic
     for part, tower_name in config.parts.items():
         tower = config.towers[tower_name]
         if part in _IMAGES and isinstance(tower, ImageTower):
-            found[part] = _pictures(shop, _IMAGES[part], tower)
+            found[part] = _pictures(partial(_IMAGES[part], shop, tower))
         elif isinstance(tower, TextTower) and part in ("shopper_words", "garment_words"):
             texts = [s.words for s in shop.shoppers] if part == "shopper_words" else [garment_words(g) for g in garments]
             found[part] = _texts(texts, tower)
         elif part == "size":
             found[part] = _all_sizes(garments)
-        elif part not in ("history", "ease"):
-            raise ConfigError(expected_one_of("part of the simulated shop", part, {*PARTS} - {"ease"}))
+        elif part != "history" and PARTS[part].owner != "derived":
+            drawn = [name for name, known in PARTS.items() if known.owner != "derived"]
+            raise ConfigError(expected_one_of("part of the simulated shop", part, drawn))
     return found
 
 
-def _pictures(shop: Shop, draw: Callable[[Shop, int, int, int], Array], tower: ImageTower) -> Make:
-    @cache
-    def drawn(number: int) -> Array:
-        pixels = draw(shop, number, tower.height, tower.width)
-        return prepare(pixels, tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
-
-    return lambda ids: np.stack([drawn(number) for number in ids.tolist()])
+def _pictures(draw: Callable[[int], Array]) -> Make:
+    return lambda ids: np.stack([draw(number) for number in ids.tolist()])
 
 
 def _texts(texts: Sequence[str | None], tower: TextTower) -> Make:
@@ -106,16 +99,16 @@ def _all_sizes(garments: Sequence[Garment]) -> Make:
     return lambda ids: numbers[ids]
 
 
-def _framed(shop: Shop, number: int, height: int, width: int) -> Array:
-    """Return one of a shopper's silhouettes as serving frames those of photos."""
-    return frame_mask(mask_of(shop, number // TAKES, take=number % TAKES), height, width)
+def _prepared(pixels: Array, tower: ImageTower) -> Array:
+    return prepare(pixels, tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
 
 
-_IMAGES: dict[str, Callable[[Shop, int, int, int], Array]] = {
-    "person_mask": _framed,
-    "photo": lambda shop, i, height, width: photo_of(shop, i),
-    "garment_image": lambda shop, j, height, width: image_of(shop, j, max(height, width)),
+_IMAGES: dict[str, Callable[[Shop, ImageTower, int], Array]] = {
+    "person_mask": lambda shop, tower, i: frame_mask(mask_of(shop, i), tower.height, tower.width),
+    "photo": lambda shop, tower, i: _prepared(photo_of(shop, i), tower),
+    "garment_image": lambda shop, tower, j: _prepared(image_of(shop, j, max(tower.height, tower.width)), tower),
 }
+"""How each image part is drawn, prepared as serving prepares it."""
 
 
 def _first_sizes(shop: Shop) -> Ids:

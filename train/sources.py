@@ -10,6 +10,7 @@ from tryon_core.config import ModelConfig
 from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.history import History
 
+from .data.sim import SimConfig
 from .rows import Rows
 
 SPLITS = ("train", "val")
@@ -29,28 +30,12 @@ class Data:
     """What it takes to have the same data again, as JSON."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceOptions:
-    """How much of a drawn source there is; a source that is read from files looks at none of it."""
-
-    seed: int = 0
-    shoppers: int = 14_000
-    garments: int = 2_000
-    brands: int = 60
-    orders: int = 80_000
-    days: int = 730
-
-    def __post_init__(self) -> None:
-        numbers = (self.shoppers, self.garments, self.brands, self.orders, self.days)
-        if min(numbers) < 1 or self.seed < 0:
-            raise ConfigError(f"expected counts over 0 and a seed of at least 0, got {self}")
-
-
-def load_data(spec: str, config: ModelConfig, options: SourceOptions, splits: Sequence[str] = SPLITS) -> Data:
+def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequence[str] = SPLITS) -> Data:
     """Return the rows of a source, with the parts that the model uses.
 
     Args:
         spec: a source's name, with an argument behind a colon where it takes one.
+        options: how much is drawn by a source that draws; others look at none of it.
         splits: which to build; see `SPLITS`.
 
     Raises:
@@ -65,10 +50,10 @@ def load_data(spec: str, config: ModelConfig, options: SourceOptions, splits: Se
     return SOURCES[name](config, options, splits)
 
 
-def _sim(config: ModelConfig, options: SourceOptions, splits: Sequence[str]) -> Data:
+def _sim(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> Data:
     from .sim_rows import sim_data
 
     return sim_data(config, options, splits)
 
 
-SOURCES: dict[str, Callable[[ModelConfig, SourceOptions, Sequence[str]], Data]] = {"sim": _sim}
+SOURCES: dict[str, Callable[[ModelConfig, SimConfig, Sequence[str]], Data]] = {"sim": _sim}

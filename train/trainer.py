@@ -51,12 +51,21 @@ def train_checkpoint(config: TrainConfig, data: Data, out: str, *, command: str,
 
     Raises:
         ConfigError: `out` is taken.
-        RunError: a worker failed.
+        RunError: a worker failed, or the folder could not be written.
     """
     check_free(out)
-    model = Model(config.model)
-    model.load_state_dict(_run(config, data, listener))
-    return export(out, model, data, command=command, date=date.today().isoformat())
+    model, storage = Model(config.model), tempfile.mkdtemp(prefix="tryon-train-")
+    try:
+        model.load_state_dict(_run(config, data, listener, storage))
+    except BaseException:
+        shutil.rmtree(storage, ignore_errors=True)
+        raise
+    try:
+        scores = export(out, model, data, command=command, date=date.today().isoformat())
+    except OSError as err:
+        raise RunError(f"expected to write {out}, got {err}; the weights of the last epoch are in {storage}") from err
+    shutil.rmtree(storage, ignore_errors=True)
+    return scores
 
 
 def check_resources(config: TrainConfig, resources: Mapping[str, float]) -> None:
@@ -89,9 +98,8 @@ def cluster(config: TrainConfig) -> Iterator[None]:
             ray.shutdown()
 
 
-def _run(config: TrainConfig, data: Data, listener: Listener) -> dict[str, torch.Tensor]:
+def _run(config: TrainConfig, data: Data, listener: Listener, storage: str) -> dict[str, torch.Tensor]:
     events = Queue(actor_options={"num_cpus": 0})
-    storage = tempfile.mkdtemp(prefix="tryon-train-")
     loop_config = {
         "config": config,
         "train": ray.put(data.splits["train"]),
@@ -114,7 +122,6 @@ def _run(config: TrainConfig, data: Data, listener: Listener) -> dict[str, torch
         raise RunError(f"expected every worker to finish, got {_cause(err)}") from err
     finally:
         events.shutdown(force=True)
-        shutil.rmtree(storage, ignore_errors=True)
 
 
 def _worker(loop_config: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .catalogue import SHIPPED_CHECKPOINT, sample_catalogue
+from .cli import OneLineParser
 from .errors import InputError, TryonError
 
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tryon_core", description="Size and style recommendation.")
+    parser = OneLineParser(prog="python -m tryon_core", description="Size and style recommendation.")
     commands = parser.add_subparsers(dest="command", required=True)
     predict = commands.add_parser("predict", help="how well the sample catalogue's best garment suits a shopper")
     predict.add_argument("--image_path", required=True, help="the shopper's photo: JPEG, PNG or WebP")

@@ -31,7 +31,7 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
     """Return images moved each by its own random crop, rotation and flip; the border's pixels fill what was outside.
 
     Args:
-        images: uint8[U, H, W] or uint8[U, H, W, C].
+        images: uint8[U, H, W] masks, which stay 0 or 255, or uint8[U, H, W, C].
         generator: decides the draws, so that a seed repeats them.
     """
     if images.shape[0] == 0 or how == Augmentation():
@@ -40,8 +40,10 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
     channels_first = images.unsqueeze(1) if single else images.permute(0, 3, 1, 2)
     theta = _affine(images.shape[0], images.shape[2] / images.shape[1], how, generator)
     grid = F.affine_grid(theta, list(channels_first.shape), align_corners=False)
-    moved = F.grid_sample(channels_first.float(), grid, padding_mode="border", align_corners=False).round().byte()
-    return moved.squeeze(1) if single else moved.permute(0, 2, 3, 1)
+    moved = F.grid_sample(channels_first.float(), grid, padding_mode="border", align_corners=False)
+    if single:
+        return (moved.squeeze(1) >= 128).byte() * 255
+    return moved.round().byte().permute(0, 2, 3, 1)
 
 
 def _affine(num: int, aspect: float, how: Augmentation, generator: torch.Generator) -> Tensor:

@@ -66,6 +66,31 @@ CATEGORIES = (
 )
 """Garment categories, in the order of the `category` task's classes."""
 
+COLOURS = (
+    "black",
+    "white",
+    "grey",
+    "navy",
+    "blue",
+    "green",
+    "red",
+    "pink",
+    "yellow",
+    "orange",
+    "purple",
+    "brown",
+)
+PATTERNS = ("plain", "striped", "checked", "dotted", "floral")
+CUTS = ("slim", "regular", "loose")
+
+LOOKS: dict[str, tuple[str, ...]] = {"category": CATEGORIES, "colour": COLOURS, "pattern": PATTERNS, "cut": CUTS}
+"""What a garment looks like: tasks of the garment by these names, and `taste_…` of the shopper, with their classes.
+
+Part `taste`, derived in the model, has one number for each: the log of the chance that what the shopper would keep looks
+as the garment does.
+"""
+LOOK_TASKS = (*LOOKS, *(f"taste_{look}" for look in LOOKS))
+
 
 @dataclass(frozen=True)
 class Part:
@@ -102,6 +127,7 @@ register_part(Part("garment_words", "text", "garment"))
 register_part(Part("size", "numbers", "pair", len(SIZE_FIELDS)))
 register_part(Part("history", "numbers", "pair", len(HISTORY_FIELDS)))
 register_part(Part("ease", "numbers", "derived", len(EASE_FIELDS)))
+register_part(Part("taste", "numbers", "derived", len(LOOKS)))
 
 
 def part_named(name: str) -> Part:

@@ -47,11 +47,11 @@ def load_checkpoint(url: str, device: str = "cpu") -> Checkpoint:
             arrays: Arrays = parse_safetensors(file.read())
     except FileNotFoundError as err:
         raise CheckpointError(f"expected {WEIGHTS_FILE} in {url}, got none") from err
-    except (OSError, SafetensorError) as err:
+    except (OSError, ImportError, SafetensorError) as err:
         raise CheckpointError(f"expected a whole {WEIGHTS_FILE} in {url}, got one that does not read: {err}") from err
     try:
         model = Model(manifest.config)
-    except ConfigError as err:
+    except (ConfigError, TypeError, ValueError, RuntimeError, AssertionError) as err:  # torch's own, of a wrong number
         raise CheckpointError(f"expected a model in {CONFIG_FILE} in {url} that can be built: {err}") from err
     _check_fit(model.state_dict(), arrays, url)
     if describe(manifest.config, arrays, manifest.calibration, manifest.metrics) != manifest:

@@ -114,6 +114,8 @@ class FusionConfig:
     """`attention` only."""
     weights: Mapping[str, float] | None = None
     """`weighted` only: fixed weights by part name, each over 0; learnt where None. Renormalised over parts present."""
+    interactions: bool = False
+    """Whether products of the shopper's and the garment's parts join the fused; see `fusion.interactions`."""
     dropout: float = 0.0
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -18,6 +19,10 @@ PREPROCESSING_VERSION = 1
 """Raise it when `photo` or `person` changes what an encoder sees for the same bytes."""
 
 
+ENCODER_VERSION = 2
+"""Raise it when a tower, the fusion or a head computes something else from the same weights."""
+
+
 def tower_fingerprint(config: ModelConfig, tower: str, weights: Mapping[str, npt.NDArray[Any]]) -> str:
     """Return 16 hex digits for one encoder: its weights, its settings and how its input is prepared."""
     settings = config.towers[tower]
@@ -25,14 +30,14 @@ def tower_fingerprint(config: ModelConfig, tower: str, weights: Mapping[str, npt
     version = PARSER_VERSION if isinstance(settings, TextTower) else version
     prefix = f"towers.{tower}."
     own = {name: array for name, array in weights.items() if name.startswith(prefix)}
-    return _digest(own, {"settings": config.to_json()["towers"][tower], "version": version})
+    return _digest(own, {"settings": _stated(settings), "version": [version, ENCODER_VERSION]})
 
 
 def model_fingerprint(config: ModelConfig, weights: Mapping[str, npt.NDArray[Any]], calibration: Mapping[str, Any]) -> str:
     """Return 16 hex digits for everything that an answer depends on: weights, config, preprocessing, calibration."""
-    versions = [PREPROCESSING_VERSION, PARSER_VERSION]
+    versions = [PREPROCESSING_VERSION, PARSER_VERSION, ENCODER_VERSION]
     widths = {name: PARTS[name].width for name in config.parts if name in PARTS}
-    return _digest(weights, {"config": config.to_json(), "calibration": calibration, "versions": versions, "w": widths})
+    return _digest(weights, {"config": _stated(config), "calibration": calibration, "versions": versions, "w": widths})
 
 
 def content_key(secret: bytes, *content: bytes) -> str:
@@ -47,6 +52,14 @@ def content_key(secret: bytes, *content: bytes) -> str:
         digest.update(len(chunk).to_bytes(8, "little"))
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def _stated(value: Any) -> Any:
+    """Return a config as plain data without what is at its default, so that a new field leaves old fingerprints be."""
+    if dataclasses.is_dataclass(value):
+        told = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if getattr(value, f.name) != f.default}
+        return {name: _stated(own) for name, own in told.items()} | {"is": type(value).__name__}
+    return {key: _stated(own) for key, own in value.items()} if isinstance(value, Mapping) else value
 
 
 def _digest(weights: Mapping[str, npt.NDArray[Any]], settings: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ The four ways are pure functions over stacked embeddings, so that each is the pu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -55,14 +55,37 @@ def attention(query: Tensor, embeddings: Tensor, present: Tensor, num_heads: int
     return fused.reshape(batch, dim) * ~nobody.unsqueeze(1)
 
 
+def interactions(factors: Tensor, present: Tensor, sides: Tensor) -> Tensor:
+    """Return float32[B, D], Σ v_i ⊙ v_j over the parts i of one side and j of the other that are present.
+
+    The second-order term of factorisation machines (Rendle 2010) between the two sides, before its sum over D, in the
+    form that is linear in N: the product of the sides' sums.
+
+    Args:
+        factors: float32[B, N, D].
+        sides: bool[2, N], which parts are of which side; a part may be of neither.
+    """
+    one, other = torch.einsum("bnd,bn,sn->sbd", factors, present.to(factors.dtype), sides.to(factors.dtype))
+    product: Tensor = one * other
+    return product
+
+
 class Fusion(nn.Module):
     """Brings every part to one width, fuses, and refines by residual layers.
 
+    With `interactions` of the config the products of parts of two sides join the fused: what agrees between a shopper and
+    a garment, such as a colour that is asked for and one that is seen, is a product, which sums of parts hardly tell.
+
     Args:
         dims: part name to its embedding's length, in the order in which parts are stacked.
+        sides: the names of the shopper's parts, and of the garment's; where one has none, nothing interacts.
     """
 
-    def __init__(self, config: FusionConfig, dims: Mapping[str, int]) -> None:
+    sides: Tensor
+
+    def __init__(
+        self, config: FusionConfig, dims: Mapping[str, int], sides: tuple[Sequence[str], Sequence[str]] = ((), ())
+    ) -> None:
         super().__init__()
         self.config = config
         self.names = tuple(dims)
@@ -71,7 +94,11 @@ class Fusion(nn.Module):
         logits = torch.tensor([1.0 if fixed is None else fixed[name] for name in dims]).log()
         self.log_weights = nn.Parameter(logits, requires_grad=config.kind == "weighted" and fixed is None)
         self.query = nn.Parameter(torch.randn(config.width) * 0.02) if config.kind == "attention" else None
-        fused_dim = config.width * (len(dims) if config.kind == "concat" else 1)
+        both = [name for side in sides for name in side] if config.interactions and all(sides) else []
+        self.factors = nn.ModuleDict({name: nn.Linear(dims[name], config.width, bias=False) for name in both})
+        membership = torch.tensor([[name in side for name in dims] for side in sides])
+        self.register_buffer("sides", membership, persistent=False)
+        fused_dim = config.width * ((len(dims) if config.kind == "concat" else 1) + bool(both))
         self.enter = nn.Linear(fused_dim + len(dims), config.width)
         self.layers = nn.ModuleList(_Residual(config.width, config.dropout) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
@@ -84,19 +111,20 @@ class Fusion(nn.Module):
         """
         some = next(iter(parts.values()))[1]
         none = torch.zeros_like(some)
-        embeddings, flags = [], []
-        for name in self.names:
-            embedding, present = parts.get(name, (None, none))
-            adapted = some.new_zeros(len(some), self.config.width, dtype=torch.float32)
-            embeddings.append(adapted if embedding is None else self.adapt[name](embedding))
-            flags.append(present)
-        present = torch.stack(flags, dim=1)
-        fused = self._fuse(torch.stack(embeddings, dim=1), present)
-        features = self.enter(torch.cat([fused, present.to(fused.dtype)], dim=1))
+        present = torch.stack([parts[name][1] if name in parts else none for name in self.names], dim=1)
+        fused = [self._fuse(self._brought(self.adapt, parts, len(some)), present)]
+        if self.factors:
+            fused.append(interactions(self._brought(self.factors, parts, len(some)), present, self.sides))
+        features = self.enter(torch.cat([*fused, present.to(fused[0].dtype)], dim=1))
         for layer in self.layers:
             features = layer(features)
         normed: Tensor = self.norm(features)
         return normed
+
+    def _brought(self, to_width: nn.ModuleDict, parts: Mapping[str, tuple[Tensor, Tensor]], num_rows: int) -> Tensor:
+        """Return float32[B, N, width], every part brought to one width; zeros for one left out."""
+        zeros = self.enter.weight.new_zeros(num_rows, self.config.width)
+        return torch.stack([to_width[n](parts[n][0]) if n in to_width and n in parts else zeros for n in self.names], dim=1)
 
     def _fuse(self, embeddings: Tensor, present: Tensor) -> Tensor:
         if self.config.kind == "concat":

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .batch import CHART, SIZE_FIELDS
 from .errors import InputError, expected_one_of
-from .words import parse_size
+from .words import SIZE_SYSTEMS, parse_size
 
 LETTERS = ("XS", "S", "M", "L", "XL")
 """Sizes that are assumed where a garment comes without any."""
@@ -50,6 +50,8 @@ class Garment:
     description: str = ""
     style_id: str = ""
     """Colour variants of one style share fit history under it."""
+    size_system: str = ""
+    """Of labels that are bare numbers, one of `words.SIZE_SYSTEMS`; others are not looked at."""
     sizes: tuple[Size, ...] = ()
 
     @property
@@ -65,17 +67,22 @@ def garment_words(garment: Garment) -> str | None:
 
 
 def size_numbers(garment: Garment, position: int) -> npt.NDArray[np.float32]:
-    """Return part `size` of one of the garment's sizes, float32[len(batch.SIZE_FIELDS)], NaN where unknown."""
+    """Return part `size` of one of the garment's sizes, float32[len(batch.SIZE_FIELDS)], NaN where unknown.
+
+    Ranges of the garment laid out are left out: how much wider than the body a garment is meant to be is not known.
+    """
     size = garment.sizes[position]
     numbers: dict[str, float] = {}
     labelled = parse_size(size.label)
     if labelled:
-        numbers[labelled[0]] = labelled[1]
+        system, value = labelled
+        bare = system == "number" and garment.size_system.lower() in SIZE_SYSTEMS
+        numbers[garment.size_system.lower() if bare else system] = value
     if len(garment.sizes) > 1:
         numbers["rank"] = position / (len(garment.sizes) - 1)
     if size.chart:
         numbers["of_garment"] = float(size.chart_of == "garment")
-    for key, (low, high) in size.chart.items():
+    for key, (low, high) in size.chart.items() if size.chart_of == "body" else ():
         numbers[f"{key}_low"], numbers[f"{key}_high"] = low, high
     return np.array([numbers.get(name, np.nan) for name in SIZE_FIELDS], dtype=np.float32)
 

@@ -70,7 +70,7 @@ def read_manifest(url: str) -> Manifest:
         return Manifest(config, prints["model"], prints["towers"], data["calibration"], data.get("metrics", {}))
     except FileNotFoundError as err:
         raise CheckpointError(f"expected a checkpoint folder with {CONFIG_FILE}, got nothing at {url}") from err
-    except (OSError, ValueError, KeyError, TypeError, ConfigError) as err:
+    except (OSError, ImportError, ValueError, KeyError, TypeError, ConfigError) as err:
         raise CheckpointError(f"expected a whole {CONFIG_FILE} in {url}, got one that does not read: {err}") from err
 
 

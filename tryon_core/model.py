@@ -8,24 +8,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .batch import CHART, MEASUREMENTS, SIZE_FIELDS, Column, part_named
+from .batch import CHART, EASE_FIELDS, LOOK_TASKS, MEASUREMENTS, SIZE_FIELDS, Column, part_named
 from .config import ImageTower, ModelConfig, NumbersTower, TextTower
 from .errors import ConfigError, expected_one_of
 from .fusion import Fusion
 from .image_encoder import ImageEncoder
 from .numbers_encoder import NumbersEncoder
-from .tasks import TASKS, View, ease
+from .tasks import TASKS, View, agreement, ease
 from .text import TextArrays, text_arrays
 from .text_encoder import TextEncoder
 
 Embedded = Mapping[str, tuple[Tensor, Tensor]]
 """Part name to (float32[U, dim] embeddings, int64[B] index into them, −1 where the row lacks the part)."""
 
-_CHART_COLUMNS = [SIZE_FIELDS.index(f"{key}_{end}") for key in CHART for end in ("low", "high")]
+_CHART_COLUMNS = [SIZE_FIELDS.index(name) for name in EASE_FIELDS]
 _BODY_COLUMNS = [MEASUREMENTS.index(key) for key in CHART]
 
 
@@ -45,8 +44,10 @@ class Model(nn.Module):
                 raise ConfigError(expected_one_of("task", task, TASKS))
         if "ease" in config.parts and not ("body" in config.tasks and "size" in config.parts):
             raise ConfigError("expected task body and part size with part ease, which is their difference")
+        if "taste" in config.parts and not {*LOOK_TASKS} <= {*config.tasks}:
+            raise ConfigError(f"expected tasks {', '.join(LOOK_TASKS)} with part taste, which compares them")
         views = dict.fromkeys(TASKS[task].view for task in config.tasks)
-        self.fusions = nn.ModuleDict({view: Fusion(config.fusion, self._dims(view)) for view in views})
+        self.fusions = nn.ModuleDict({view: Fusion(config.fusion, self._dims(view), self._sides(view)) for view in views})
         width = config.fusion.width
         self.heads = nn.ModuleDict({task: nn.Linear(width, TASKS[task].num_outputs) for task in config.tasks})
 
@@ -68,7 +69,7 @@ class Model(nn.Module):
             tensors = [torch.as_tensor(a).to(device) for a in (arrays.ids, arrays.values, arrays.lengths)]
             embedding: Tensor = encoder(*tensors)
         else:
-            embedding = encoder(torch.as_tensor(np.asarray(values)).to(device))
+            embedding = encoder(torch.as_tensor(values).to(device))
         if self.training or isinstance(settings, NumbersTower):
             return embedding
         return embedding.half().float()
@@ -89,7 +90,7 @@ class Model(nn.Module):
             size: the raw part `size`, from which `ease` is derived; None where no row has it.
             num_rows: rows of the batch, which no part may have.
         """
-        outputs = self._heads(("shopper", "garment"), embedded, num_rows)
+        outputs = self._heads(("shopper", "taste", "garment"), embedded, num_rows)
         if "ease" in self.config.parts and size is not None and size.present.any():
             numbers = torch.as_tensor(size.values, device=outputs["body"].device)
             index = torch.as_tensor(size.index, device=numbers.device)
@@ -97,6 +98,10 @@ class Model(nn.Module):
             difference = ease(body, numbers[index][:, _CHART_COLUMNS])
             rows = torch.arange(num_rows, device=numbers.device).masked_fill(index < 0, -1)
             embedded = {**embedded, "ease": (self.encode("ease", difference), rows)}
+        if "taste" in self.config.parts:
+            compared = agreement({task: raw.detach() for task, raw in outputs.items()})
+            rows = torch.arange(num_rows, device=compared.device)
+            embedded = {**embedded, "taste": (self.encode("taste", compared), rows)}
         return outputs | self._heads(("pair",), embedded, num_rows)
 
     def forward(self, batch: Mapping[str, Column[Any]]) -> dict[str, Tensor]:
@@ -138,8 +143,16 @@ class Model(nn.Module):
             return ImageEncoder(tower)
         return TextEncoder(tower) if isinstance(tower, TextTower) else NumbersEncoder(tower, parts[0])
 
+    def _sides(self, view: View) -> tuple[list[str], list[str]]:
+        """Return the shopper's parts and the garment's among those of a view."""
+        shopper, garment = (
+            [p for p in self._dims(view) if part_named(p).owner == owner] for owner in ("shopper", "garment")
+        )
+        return shopper, garment
+
     def _dims(self, view: View) -> dict[str, int]:
-        seen = [p for p in self.config.parts if view == "pair" or part_named(p).owner == view]
+        owner = "shopper" if view == "taste" else view
+        seen = [p for p in self.config.parts if view == "pair" or part_named(p).owner == owner]
         if not seen:
-            raise ConfigError(f"expected parts that belong to the {view}, got {sorted(self.config.parts)}")
+            raise ConfigError(f"expected parts that belong to the {owner}, got {sorted(self.config.parts)}")
         return {part: self.config.towers[self.config.parts[part]].embedding_dim for part in seen}

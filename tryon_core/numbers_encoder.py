@@ -16,11 +16,14 @@ class NumbersEncoder(nn.Module):
 
     mean: Tensor
     std: Tensor
+    seen: Tensor
+    """float32[width], 1 where training data had the number and it varied; others count as unknown."""
 
     def __init__(self, tower: NumbersTower, part: Part) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(part.width))
         self.register_buffer("std", torch.full((part.width,), _DEFAULT_STD))
+        self.register_buffer("seen", torch.ones(part.width))
         self.layers = nn.Sequential(
             nn.Linear(2 * part.width, tower.hidden), nn.GELU(), nn.Linear(tower.hidden, tower.embedding_dim), nn.GELU()
         )
@@ -31,17 +34,18 @@ class NumbersEncoder(nn.Module):
         Args:
             numbers: float32[U, width of the part], NaN where unknown.
         """
-        known = ~numbers.isnan()
+        known = ~numbers.isnan() & (self.seen > 0)
         scaled = torch.where(known, (numbers - self.mean) / self.std, 0.0).clamp(-8, 8)
         embedding: Tensor = self.layers(torch.cat([scaled, known.to(scaled.dtype)], dim=1))
         return embedding
 
     @torch.no_grad()
     def standardise_by(self, numbers: Tensor) -> None:
-        """Take mean and spread of each number from training data, float32[N, width]; constant ones keep spread 1."""
+        """Take each number's mean and spread from training data, float32[N, width]; one that never varies is unseen."""
         known = ~numbers.isnan()
         count = known.sum(dim=0).clamp_min(1)
         filled = torch.where(known, numbers, 0.0)
         self.mean.copy_(filled.sum(dim=0) / count)
         variance = torch.where(known, (numbers - self.mean).square(), 0.0).sum(dim=0) / count
+        self.seen.copy_(variance > 1e-6)
         self.std.copy_(torch.where(variance > 1e-6, variance.sqrt(), 1.0))

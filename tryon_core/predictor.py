@@ -30,6 +30,8 @@ class Prediction:
     """P(small), P(fit), P(large); empty where the model does not tell fit."""
     measurements: dict[str, float]
     """What the model takes the shopper's body for, cm and kg; empty where it does not tell."""
+    measurements_half_width: dict[str, float]
+    """Half of the interval around each in which 80 % of people lie, of whom as much is known; empty where not told."""
     photo: str
     """`used`, `none given`, or why it was not used."""
     model: str
@@ -69,8 +71,11 @@ class Predictor:
         fit = dict(zip(FIT_CLASSES, map(float, scores.fit[best.row]), strict=True)) if len(scores.fit) else {}
         body = dict(zip(MEASUREMENTS, map(float, scores.body[best.row]), strict=True)) if len(scores.body) else {}
         size = garment.sizes[int(offers.size[best.row])].label
+        seen = bool({*shopper} - {"shopper_words"})
+        known = ("nothing", "words", "photo", "both")[("shopper_words" in shopper) + 2 * seen]
+        widths = self._checkpoint.manifest.calibration.get("body_half_width", {}).get(known, {})
         match, model = float(scores.match[best.row]), self._checkpoint.manifest.fingerprint
-        return Prediction(match, garment.id, size, fit, body, said, model)
+        return Prediction(match, garment.id, size, fit, body, dict(widths), said, model)
 
     def _shopper(self, photo: bytes | None, words: str | None) -> tuple[dict[str, Embedding], str]:
         model = self._checkpoint.model
@@ -94,6 +99,9 @@ class Predictor:
         columns: dict[str, Column[Embedding]] = {}
         if "garment_image" in model.config.parts:
             encoded = encode_images(model, "garment_image", [item.image for item in catalogue])
+            for item, entry in zip(catalogue, encoded, strict=True):
+                if isinstance(entry, InputError):
+                    raise InputError(f"expected a readable image of garment {item.garment.id}: {entry.detail}")
             columns["garment_image"] = Column(np.stack([e for e in encoded if isinstance(e, np.ndarray)]), every)
         if "garment_words" in model.config.parts:
             words = [garment_words(item.garment) or "" for item in catalogue]

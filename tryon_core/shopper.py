@@ -31,7 +31,10 @@ class Profile:
 
 
 def shopper_words(text: str, profile: Profile | None = None) -> str | None:
-    """Return free text and profile as one text, the profile first; None where neither says anything."""
+    """Return free text and profile as one text, the profile first; None where neither says anything.
+
+    Age and owned garments stay out: no training text has them, and words never seen move an answer at random.
+    """
     said = [*(_sentences(profile) if profile else ()), text.strip()]
     return ". ".join(sentence for sentence in said if sentence) or None
 
@@ -41,11 +44,6 @@ def _sentences(profile: Profile) -> list[str]:
         f"{profile.height_cm:g} cm" if profile.height_cm else "",
         f"{profile.weight_kg:g} kg" if profile.weight_kg else "",
         f"usually size {profile.usual_size}" if profile.usual_size else "",
-        f"{profile.age} years" if profile.age else "",
         profile.sex,
         profile.preferences,
-        *(f"owns {own.brand} {own.category} size {own.size} {_FELT[own.fit]}" for own in profile.owned),
     ]
-
-
-_FELT = {"small": "too small", "fit": "fits", "large": "too large"}

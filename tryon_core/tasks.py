@@ -5,16 +5,18 @@ A new task is one class, one line in `TASKS` and one test.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .batch import CATEGORIES, FIT_CLASSES, MEASUREMENTS
+from .batch import FIT_CLASSES, LOOKS, MEASUREMENTS
 
-View = Literal["pair", "shopper", "garment"]
-"""Which parts a task may see: everything, the shopper's alone, or the garment's alone."""
+View = Literal["pair", "shopper", "taste", "garment"]
+"""What a task sees, and which tasks share a fusion: everything, the shopper's parts, the same for what they like (which a
+body's numbers would drown), or the garment's parts."""
 
 
 class Task(Protocol):
@@ -87,8 +89,23 @@ TASKS: dict[str, Task] = {
     "match": Match(),
     "fit": Classes("pair", FIT_CLASSES),
     "body": Body(),
-    "category": Classes("garment", CATEGORIES),
+    **{look: Classes("garment", names) for look, names in LOOKS.items()},
+    **{f"taste_{look}": Classes("taste", names) for look, names in LOOKS.items()},
 }
+"""`taste_…` is how what the shopper keeps looks; its target is the garment's look where it was kept, else −1."""
+
+
+def agreement(outputs: Mapping[str, Tensor]) -> Tensor:
+    """Return part `taste`, float32[B, len(LOOKS)]: log Σ_c P(shopper keeps c) P(garment is c) for every look.
+
+    Args:
+        outputs: the raw outputs of the tasks of every look, and of the taste in it.
+    """
+
+    def log_chance(look: str) -> Tensor:
+        return (outputs[look].log_softmax(dim=1) + outputs[f"taste_{look}"].log_softmax(dim=1)).logsumexp(dim=1)
+
+    return torch.stack([log_chance(look) for look in LOOKS], dim=1)
 
 
 def ease(body: Tensor, chart: Tensor) -> Tensor:

@@ -9,13 +9,18 @@ from torch import Tensor, nn
 
 from .config import TextTower
 
-_PERIODS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-"""Of the sines and cosines that tell a number to the sequence, in its own unit."""
+_PERIODS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+"""Of the sines and cosines that tell a number to the sequence, in its own unit; from 8 on, so that numbers one apart are
+near in every phase (with a period of 2, 165 is as far from 166 as from 169)."""
 NUM_VALUE_FEATURES = 3 + 2 * len(_PERIODS)
 
 
 class TextEncoder(nn.Module):
-    """Embeds tokens, lets a sequence model read them, and averages what it says over the tokens of each text."""
+    """Embeds tokens, lets a sequence model read them, and pools what it says and the tokens themselves over each text.
+
+    The tokens' own way past the sequence model is the wide part of wide and deep (Cheng et al., 2016): a word that matters
+    wherever it stands, as a colour does, is learnt sooner. Sums are divided by the root of the length.
+    """
 
     def __init__(self, tower: TextTower) -> None:
         super().__init__()
@@ -25,7 +30,7 @@ class TextEncoder(nn.Module):
         self.mix = nn.Sequential(nn.LayerNorm(tower.width), nn.Linear(tower.width, 2 * tower.width), nn.GELU())
         self.mixed = nn.Linear(2 * tower.width, tower.width)
         self.sequence = ENCODERS[tower.encoder](tower)
-        self.project = nn.Linear(self.sequence.features_dim, tower.embedding_dim)
+        self.project = nn.Linear(self.sequence.features_dim + tower.width, tower.embedding_dim)
 
     def forward(self, ids: Tensor, values: Tensor, lengths: Tensor) -> Tensor:
         """Return float32[U, embedding_dim].
@@ -38,8 +43,8 @@ class TextEncoder(nn.Module):
         tokens = self.words(ids).sum(dim=2) + self.value(value_features(values))
         tokens = tokens + self.mixed(self.mix(tokens))
         inside = torch.arange(ids.shape[1], device=ids.device) < lengths.unsqueeze(1)
-        features = self.sequence(tokens, inside, lengths)
-        pooled = (features * inside.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)
+        features = torch.cat([self.sequence(tokens, inside, lengths), tokens], dim=2)
+        pooled = (features * inside.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1).sqrt()
         embedding: Tensor = self.project(pooled)
         return embedding
 

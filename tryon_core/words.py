@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .errors import TooLargeError
 from .numerals import CJK_NUMERALS, chinese_number
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 MAX_CHARACTERS = 10_000
 _LARGEST = 1e9
 
@@ -57,26 +57,37 @@ _KG |= {
     "斤": 0.5,
     "磅": 0.45359237,
 }
+_CM |= dict.fromkeys(("centimeter", "centimeters", "centimetre", "centimetres"), 1.0)
+_CM |= dict.fromkeys(("meter", "meters", "metre", "metres"), 100.0)
+_KG |= dict.fromkeys(("kilogram", "kilograms", "kilogramme", "kilogrammes"), 1.0)
 _UNITS = sorted([*_CM, *_KG], key=len, reverse=True)
 
-_NUM = r"\d+(?:[.,]\d+)?"
+_NUM = r"\d+(?:\.\d+|(?<!\d{3}),\d{1,2}(?!\d))?"
+"""A decimal comma stands behind one or two digits; behind three, as in "165,55kg", it parts two numbers."""
+_NAMED = r"medium|(?:(?:x{1,3}|extra)[\s-]?)?(?:small|large)"
 _CJK = "\u3400-\u4dbf\u4e00-\u9fff\u3040-\u30ff\uac00-\ud7af"
 _ZH = f"[{CJK_NUMERALS}]"
 _ZH_UNITS = "毫米|厘米|公分|英寸|公斤|千克|米|尺(?!码)|寸|斤|磅"
+_NO_WEIGHT = r"(?!\s*(?:kg|kilo|lb|pound|st|公斤|千克|斤|磅))"
+_NO_COUNT = r"(?!\s*(?:%|times|years?|yrs?|months?|weeks?|days?|pairs?|ans(?![a-z])))"
+_INCHES_OF = "waist|inseam|chest|bust|hips?|tall|high|height|long|neck|sleeve"
 _PATTERN = re.compile(
     "|".join(
         (
             r"(?P<ft>[4-7])\s*(?:'|ft\.?|feet|foot)\s*(?P<inch>(?:1[01]|\d)(?:\.5)?)?"
             r"\s*(?:''|\"|in(?:ch(?:es)?)?(?![a-z]))?(?!\d)",
             r"(?P<st>\d{1,2})\s*(?:st|stone)\s*(?P<st_lb>\d{1,2})\s*(?:lbs?|pounds)?(?![a-z0-9])",
-            rf"(?P<m>[12]|{_ZH})\s*(?:m|米)\s*(?P<m_rest>\d{{1,2}}|{_ZH}{{1,3}})(?![\d.])",
+            rf"(?P<m>[12]|{_ZH})\s*(?:m|met(?:er|re)s?|米)\s*(?P<m_rest>\d{{1,2}}|{_ZH}{{1,3}})(?![\d.]){_NO_WEIGHT}",
             rf"(?P<chi>{_NUM}|{_ZH}+)\s*尺\s*(?P<cun>\d|{_ZH})(?:寸)?",
             rf"(?<![a-z])(?P<system>eu|us|uk|fr|it|de|w|jeans)\s*(?:-\s*)?(?![12](?:[.,]\d+)?\s*m(?![a-z]))(?P<sized>{_NUM})"
-            r"(?!\d|[.,]\d|\s*(?:cm|mm|kg|kilo|lb|pound|stone|ft|feet|foot|'))",
+            rf"(?!\d|[.,]\d|\s*(?:cm|mm|kg|kilo|lb|pound|stone|ft|feet|foot|')){_NO_COUNT}",
+            rf"(?P<sized_before>{_NUM})\s*(?P<system_behind>eu|us|uk)(?![a-z]|\s*\d)",
             rf"(?P<zhsize>{_NUM}|{_ZH}+)\s*码",
-            r"(?P<band>(?:2[68]|3[02468]|4[024]))(?P<cup>aa|a|b|c|d{1,4}|e|f|g|h)(?![a-z0-9])",
-            r"(?<![a-z0-9'])(?P<letter>(?:[1-7]|x{1,3})?x[sl]|xs|xl|s|m|l)(?![a-z0-9'])\s*码?",
-            rf"(?P<value>{_NUM})\s*(?P<unit>{'|'.join(_UNITS)})(?![a-z])",
+            r"(?P<band>(?:2[68]|3[02468]|4[024]|[6-9][05]))(?P<cup>aa|a|b|c|d{1,4}|e|f|g|h)(?![a-z0-9])",
+            r"(?<![a-z0-9'&.])(?P<letter>(?:[1-7]|x{1,3})?x[sl]|xs|xl|s|m|l)(?![a-z0-9'&]|\.[a-z0-9])\s*码?",
+            rf"(?<![a-z])(?P<said>size|wears?|usually|normally)\s+(?P<named>{_NAMED})(?![a-z])",
+            rf"(?P<value>{_NUM})(?:\s*|-)(?P<unit>{'|'.join(_UNITS)})(?![a-z])"
+            rf"(?!(?<=\din)\s+(?!{_INCHES_OF})[a-z]|(?<=\d\sin)\s+(?!{_INCHES_OF})[a-z])",
             rf"(?P<zhvalue>{_ZH}+)\s*(?P<zhunit>{_ZH_UNITS})半?",
             rf"(?P<number>{_NUM})",
             rf"(?P<cjk>(?:(?!{_ZH}{{1,8}}\s*(?:{_ZH_UNITS}|码))[{_CJK}])+)",
@@ -85,6 +96,7 @@ _PATTERN = re.compile(
     )
 )
 _SYSTEMS = {"w": "inch", "jeans": "inch", "de": "eu"}
+_SAME = (("’", "'"), ("”", '"'), ("′", "'"), ("″", '"'), ("u.s.", "us"), ("u.k.", "uk"))
 
 
 @dataclass(frozen=True)
@@ -105,12 +117,16 @@ def parse(text: str) -> list[Token]:
     """
     if len(text) > MAX_CHARACTERS:
         raise TooLargeError(f"expected a text of at most {MAX_CHARACTERS} characters, got {len(text)}")
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("”", '"').replace("′", "'")
-    return [token for match in _PATTERN.finditer(folded.replace("″", '"')) for token in _tokens_of(match)]
+    folded = unicodedata.normalize("NFKC", text.replace("，", ", ")).casefold()
+    for old, new in _SAME:
+        folded = folded.replace(old, new)
+    return [token for match in _PATTERN.finditer(folded) for token in _tokens_of(match)]
 
 
 def parse_size(label: str) -> tuple[str, float] | None:
     """Return a size label as (system, value), system one of `SIZE_SYSTEMS`; None for other labels."""
+    if re.fullmatch(_NAMED, label.strip().casefold()):
+        return "letter", _named_size(label.strip().casefold())
     for token in parse(label):
         if token.word.startswith("<size:") and token.value is not None:
             return token.word[6:-1], token.value
@@ -147,16 +163,33 @@ def _chi(match: re.Match[str]) -> list[Token]:
 
 
 def _sized(match: re.Match[str]) -> list[Token]:
-    system = match["system"]
-    return [Token(f"<size:{_SYSTEMS.get(system, system)}>", _number(match["sized"]))]
+    system, number = (
+        (match["system"], match["sized"]) if match["system"] else (match["system_behind"], match["sized_before"])
+    )
+    return [Token(f"<size:{_SYSTEMS.get(system, system)}>", _number(number))]
+
+
+def _named_size(name: str) -> float:
+    steps = float(name.count("x"))  # which "extra" has, too
+    if name == "medium":
+        return 0.0
+    return (-1.0 if name.endswith("small") else 1.0) * (1 + steps)
+
+
+def _named(match: re.Match[str]) -> list[Token]:
+    return [Token(match["said"]), Token("<size:letter>", _named_size(match["named"]))]
 
 
 def _band(match: re.Match[str]) -> list[Token]:
-    return [Token("<band>", float(match["band"])), Token(f"<cup:{match['cup']}>")]
+    band = float(match["band"])
+    inches = 30 + (band - 65) / 2.5 if band >= 60 else band  # EU 75 is US 34
+    return [Token("<band>", inches), Token(f"<cup:{match['cup']}>")]
 
 
 def _united(match: re.Match[str]) -> list[Token]:
     text, unit = (match["value"], match["unit"]) if match["value"] else (match["zhvalue"], match["zhunit"])
+    if unit == "st" and text.endswith("1") and text != "11":  # 1st, 21st
+        return [Token("<number>", _number(text))]
     value = _number(text) + (0.5 if match[0].endswith("半") else 0.0)
     if unit in _CM:
         return [Token("<cm>", round(value * _CM[unit], 1))]
@@ -174,9 +207,11 @@ _READERS: dict[str, Callable[[re.Match[str]], list[Token]]] = {
     "m": _metres,
     "chi": _chi,
     "system": _sized,
+    "system_behind": _sized,
     "zhsize": lambda match: [Token("<size:eu>", _number(match["zhsize"]))],
     "band": _band,
     "letter": lambda match: [Token("<size:letter>", LETTER_SIZES[match["letter"]])],
+    "named": _named,
     "value": _united,
     "zhvalue": _united,
     "number": lambda match: [Token("<number>", _number(match["number"]))],

@@ -106,7 +106,7 @@ def shopper_words(facts: Facts, rng: np.random.Generator) -> str:
     if rng.random() < 0.45:
         sexes = {"female": ("女", "woman"), "male": ("男", "man")}
         parts.insert(int(rng.integers(2)), sexes[facts.sex][0 if chinese else 1])
-    if rng.random() < 0.65:
+    if rng.random() < 0.8:
         parts.append(_taste(facts, chinese, rng))
     return _one(rng, ("，", " ") if chinese else (", ", " ", "; ")).join(part for part in parts if part)
 
@@ -151,14 +151,18 @@ def _usual(size: str, chinese: bool, rng: np.random.Generator) -> str:
 
 
 def _taste(facts: Facts, chinese: bool, rng: np.random.Generator) -> str:
-    colours = facts.colours[: int(rng.integers(1, 3))]
-    cut, pattern = (word if rng.random() < 0.7 else "" for word in (facts.cut, facts.pattern))
+    colours = facts.colours[: int(rng.integers(1, 4))]
+    cut, pattern = (word if rng.random() < 0.8 else "" for word in (facts.cut, facts.pattern))
     if chinese:
         words = [CHINESE[word] for word in (cut, *colours, pattern) if word]
         return "喜欢" + "".join(words) + (CHINESE[facts.category] if facts.category else "衣服")
     noun = _PLURALS.get(facts.category, "clothes")
-    phrase = " ".join(word for word in (cut, " and ".join(colours), pattern, noun) if word)
+    phrase = " ".join(word for word in (cut, _listed(colours), pattern, noun) if word)
     return _one(rng, ("likes {}", "love {}", "prefers {}", "looking for {}")).format(phrase)
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else "".join(words)
 
 
 def _feet_inches(height_cm: float) -> tuple[int, int]:

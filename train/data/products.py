@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from tryon_core.batch import CATEGORIES
+from tryon_core.batch import CATEGORIES, PATTERNS
 from tryon_core.errors import ConfigError, expected_one_of
 
 CLOTHES = CATEGORIES[:8]
@@ -31,7 +31,6 @@ COLOURS: dict[str, Colour] = {
 }
 """RGB in [0, 255] of a colour's middle; a photo strays from it a little."""
 
-PATTERNS = ("plain", "striped", "checked", "dotted", "floral")
 CUTS = {"slim": 0.86, "regular": 1.0, "loose": 1.17}
 """Width of the garment in the picture, as a share of the regular cut's."""
 

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
+from tryon_core.batch import PATTERNS
 from tryon_core.errors import ConfigError
 
 from . import labels
 from .bodies import SEXES, Bodies, draw_bodies
 from .figures import View, draw_view, render_mask, render_photo
 from .phrases import Facts, brand_name, garment_description, garment_title, shopper_words
-from .products import CLOTHES, COLOURS, CUTS, PATTERNS, render_product
+from .products import CLOTHES, COLOURS, CUTS, render_product
 
 Ints = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
@@ -34,10 +35,10 @@ class SimConfig:
     """How large a shop is drawn, and from which seed."""
 
     seed: int = 0
-    num_shoppers: int = 20_000
-    num_garments: int = 3_000
-    num_brands: int = 40
-    num_orders: int = 150_000
+    shoppers: int = 14_000
+    garments: int = 2_000
+    brands: int = 60
+    orders: int = 80_000
     days: float = 730.0
     """Orders are spread evenly over [0, days)."""
     spread: float = 1.1
@@ -51,7 +52,7 @@ class SimConfig:
     """Share of the shoppers set aside."""
 
     def __post_init__(self) -> None:
-        for name in ("num_shoppers", "num_garments", "num_brands", "num_orders"):
+        for name in ("shoppers", "garments", "brands", "orders"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"expected {name} of at least 1, got {getattr(self, name)}")
         for name in ("female_share", "chartless_share", "silent_share", "holdout_share"):
@@ -102,7 +103,7 @@ class Shop:
     garments: list[SimGarment]
     orders: labels.Orders
     holdout: npt.NDArray[np.bool_]
-    """bool[num_shoppers], people set aside."""
+    """bool[shoppers], people set aside."""
     truth: labels.Truth
     """What decides, behind `truth`."""
 
@@ -110,9 +111,9 @@ class Shop:
 def build_shop(config: SimConfig) -> Shop:
     """Return the shop of a config; the same config gives the same shop in every process."""
     rng = _rng(config.seed, _BODY)
-    bodies = draw_bodies(config.num_shoppers, rng, female_share=config.female_share, spread=config.spread)
-    holdout = rng.random(config.num_shoppers) < config.holdout_share
-    shoppers = [_draw_shopper(config, bodies, index) for index in range(config.num_shoppers)]
+    bodies = draw_bodies(config.shoppers, rng, female_share=config.female_share, spread=config.spread)
+    holdout = rng.random(config.shoppers) < config.holdout_share
+    shoppers = [_draw_shopper(config, bodies, index) for index in range(config.shoppers)]
     garments, ladders = _draw_garments(config)
     truth = _truth_of(bodies, shoppers, garments, ladders)
     return Shop(config, bodies, shoppers, garments, _draw_orders(config, bodies, garments, truth), holdout, truth)
@@ -179,7 +180,7 @@ def _draw_shopper(config: SimConfig, bodies: Bodies, index: int) -> SimShopper:
         height_cm=body["height_cm"],
         weight_kg=body["weight_kg"],
         usual_size=labels.usual_size(_DEPARTMENT_OF[sex], np.array([body[key] for key in labels.GIRTHS]), rng),
-        colours=tuple(_COLOURS[at] for at in rng.permutation(len(_COLOURS))[: int(rng.integers(2, 5))]),
+        colours=tuple(_COLOURS[at] for at in rng.permutation(len(_COLOURS))[: int(rng.integers(2, 4))]),
         cut=_CUTS[int(rng.integers(3))] if rng.random() < 0.7 else "",
         pattern=PATTERNS[int(rng.integers(5))] if rng.random() < 0.5 else "",
         category=kinds[int(rng.integers(len(kinds)))] if rng.random() < 0.6 else "",
@@ -194,12 +195,12 @@ _CLOTHES_OF = {"women": CLOTHES, "men": tuple(kind for kind in CLOTHES if kind n
 
 def _draw_garments(config: SimConfig) -> tuple[list[SimGarment], list[labels.Ladder]]:
     """Return the garments, style by style, and the ladder of each."""
-    rngs = [_rng(config.seed, _BRAND, index) for index in range(config.num_brands)]
+    rngs = [_rng(config.seed, _BRAND, index) for index in range(config.brands)]
     brands = [(brand_name(rng), labels.draw_brand(rng)) for rng in rngs]
     garments: list[SimGarment] = []
     ladders: list[labels.Ladder] = []
     style = 0
-    while len(garments) < config.num_garments:
+    while len(garments) < config.garments:
         rng = _rng(config.seed, _GARMENT, style)
         name, brand = brands[int(rng.integers(len(brands)))]
         department = "women" if rng.random() < 0.55 else "men"
@@ -208,7 +209,7 @@ def _draw_garments(config: SimConfig) -> tuple[list[SimGarment], list[labels.Lad
         ladder = brand.ladders[department]
         ladders += [ladder] * (len(garments) - len(ladders))
         style += 1
-    return garments[: config.num_garments], ladders[: config.num_garments]
+    return garments[: config.garments], ladders[: config.garments]
 
 
 def _draw_style(
@@ -247,10 +248,16 @@ def _truth_of(
     place = {name: at for at, name in enumerate(columns)}
     liked, traits = np.zeros((len(shoppers), len(columns))), np.zeros((len(garments), len(columns)))
     for row, shopper in enumerate(shoppers):
-        liked[row, [place[colour] for colour in shopper.colours]] = labels.LIKING["colour"]
-        for kind in ("cut", "pattern", "category"):
-            if getattr(shopper, kind):
-                liked[row, place[getattr(shopper, kind)]] = labels.LIKING[kind]
+        asked = {
+            "colour": shopper.colours,
+            "cut": [shopper.cut],
+            "pattern": [shopper.pattern],
+            "category": [shopper.category],
+        }
+        told = {kind: [place[name] for name in names if name] for kind, names in asked.items()}
+        total = sum(labels.LIKING[kind] for kind, places in told.items() if places)
+        for kind, places in told.items():
+            liked[row, places] = labels.LIKING[kind] / total
     centres = np.full((len(garments), max(len(ladder.labels) for ladder in ladders), 3), np.nan)
     for row, (garment, ladder) in enumerate(zip(garments, ladders, strict=True)):
         traits[row, [place[name] for name in (garment.colour, garment.cut, garment.pattern, garment.category)]] = 1
@@ -268,13 +275,13 @@ def _truth_of(
 
 def _draw_orders(config: SimConfig, bodies: Bodies, garments: list[SimGarment], truth: labels.Truth) -> labels.Orders:
     rng = _rng(config.seed, _ORDER)
-    shopper = _weighted(rng.gamma(1.5, size=len(bodies)), config.num_orders, rng)
+    shopper = _weighted(rng.gamma(1.5, size=len(bodies)), config.orders, rng)
     garment = _choose_garments(bodies.sex[shopper], shopper, garments, truth, rng)
     size = labels.choose_sizes(truth, shopper, garment, rng)
     fit, kept = labels.oracle(truth, shopper, garment, size)
     outcome, stayed = labels.draw_outcomes(fit, labels.agreement(truth, shopper, garment), rng)
-    told = np.where(rng.random(config.num_orders) < config.silent_share, -1, outcome)
-    day = np.sort(rng.uniform(0, config.days, config.num_orders))
+    told = np.where(rng.random(config.orders) < config.silent_share, -1, outcome)
+    day = np.sort(rng.uniform(0, config.days, config.orders))
     return labels.Orders(shopper, garment, size, day, told, stayed, fit, kept)
 
 
