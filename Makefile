@@ -4,6 +4,7 @@ VENV ?= .venv
 # A pip index of CPU-only torch wheels saves several GB: make run TORCH_INDEX=<url>
 TORCH_INDEX ?=
 PORT ?= 8000
+OUT ?= runs
 ARGS ?=
 
 PY := $(VENV)/bin/python
@@ -27,10 +28,10 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(PY) -m benchmarks.latency $(ARGS)
 
-# The shipped checkpoint and sample catalogue, from scratch, into runs/base and runs/sample.
+# The shipped checkpoint and sample catalogue, from scratch, into OUT/base and OUT/sample.
 train: $(VENV)/.run
-	$(PY) -m train fit --preset base --data sim --out runs/base $(ARGS)
-	$(PY) -m train sample --checkpoint runs/base --out runs/sample
+	$(PY) -m train fit --preset base --data sim --out $(OUT)/base $(ARGS)
+	$(PY) -m train sample --checkpoint $(OUT)/base --out $(OUT)/sample
 
 clean:
 	rm -rf $(VENV) runs bench-out
@@ -38,9 +39,9 @@ clean:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# torch first, from its own index where one is named; everything else from the default index.
+# torch first, from its own index where one is named; everything else, what it needs included, from the default index.
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(if $(TORCH_INDEX),$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --index-url $(TORCH_INDEX) torch torchvision)
+	$(if $(TORCH_INDEX),$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps --index-url $(TORCH_INDEX) torch torchvision)
 	$(PIP) --editable .
 	touch $@
 

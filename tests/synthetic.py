@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from train.rows import Rows
+from train.rows import Rows, tastes
 from tryon_core.batch import CATEGORIES, HISTORY_FIELDS, LOOKS, MEASUREMENTS, SIZE_FIELDS, Column
 from tryon_core.config import ImageTower, ModelConfig, TextTower
 from tryon_core.text import text_arrays
@@ -42,5 +42,5 @@ def make_rows(config: ModelConfig, num: int = 256, seed: int = 0) -> Rows:
     fit[::7] = -1
     match = np.where((height[who] - 170) / 20 + (category[what] - 3.5) / 7 > 0, 1.0, 0.0).astype(np.float32)
     looks = {look: category[what].astype(np.int64) % len(names) for look, names in LOOKS.items()}
-    tastes = {f"taste_{look}": np.where(match > 0, classes, -1) for look, classes in looks.items()}
-    return Rows(parts, {"fit": fit, "match": match, "body": body, **looks, **tastes})
+    taste = {f"taste_{look}": tastes(match, looks[look], len(names)) for look, names in LOOKS.items()}
+    return Rows(parts, {"fit": fit, "match": match, "body": body, **looks, **taste})

@@ -1,4 +1,4 @@
-"""The README's two ways to start the service, as a user types them: answers, then Ctrl-C, then no process is left."""
+"""The README's commands as a user types them: the service answers, ends by Ctrl-C and leaves no process; training has its files."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+
+from tests.redis_server import RedisServer
+from tryon_core.catalogue import SHIPPED_CHECKPOINT
+from tryon_core.manifest import read_manifest
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent
@@ -78,13 +84,17 @@ def until(found: re.Pattern[str], process: subprocess.Popen[str], output: Path, 
     raise AssertionError(f"expected {found.pattern}, got {output.read_text()}")
 
 
+def asked(curl: str) -> Any:
+    done = subprocess.run(shlex.split(curl), cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    return json.loads(done.stdout)
+
+
 def test_make_run_prints_a_curl_that_gives_the_readmes_answer_and_leaves_no_process() -> None:
     port = free_port()
     with started("make", "run", f"PORT={port}") as (process, output):
         curl = until(re.compile(r"curl .*predict"), process, output)
         assert str(port) in curl
-        done = subprocess.run(shlex.split(curl), cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-        answer = json.loads(done.stdout)
+        answer = asked(curl)
         assert curl.replace(str(port), "8000") in README
     told = json.loads(README.split("```json")[1].split("```")[0])
     assert answer["model"] == told["model"]
@@ -93,9 +103,49 @@ def test_make_run_prints_a_curl_that_gives_the_readmes_answer_and_leaves_no_proc
     assert answer["fit"] == pytest.approx(told["fit"], abs=1e-3)
 
 
-def test_serve_run_starts_the_same_graph() -> None:
-    command = [str(Path(sys.executable).parent / "serve"), "run", "serve.graph:build", "cache=memory"]
+def test_make_run_with_a_redis_answers_alike_while_it_is_there_and_when_it_is_gone(redis_server: RedisServer) -> None:
+    port = free_port()
+    with started("make", "run", f"PORT={port}", f"ARGS=cache={redis_server.url}") as (process, output):
+        curl = until(re.compile(r"curl .*predict"), process, output)
+        before = asked(curl)
+        assert redis_server.client().dbsize() > 0
+        redis_server.kill()
+        assert asked(curl)["prediction"] == pytest.approx(before["prediction"], abs=1e-3)
+
+
+def test_make_run_ends_by_ctrl_c_while_it_starts() -> None:
+    with started("make", "run", f"PORT={free_port()}") as (process, _):
+        time.sleep(6)
+        assert process.poll() is None
+
+
+def test_serve_run_starts_the_same_graph(tmp_path: Path) -> None:
+    copy = shutil.copytree(SHIPPED_CHECKPOINT, tmp_path / "model")
+    command = [str(Path(sys.executable).parent / "serve"), "run", "serve.graph:build", f"checkpoint={copy}", "cache=memory"]
     with started(*command) as (process, output):
         until(re.compile("Deployed app|deployed successfully", re.IGNORECASE), process, output)
-        with urllib.request.urlopen("http://127.0.0.1:8000/readyz", timeout=30) as answer:
-            assert json.load(answer)["status"] == "ready"
+        deadline = time.monotonic() + 60
+        while httpx.get("http://127.0.0.1:8000/readyz", timeout=30).status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+
+
+def test_make_train_makes_a_checkpoint_and_a_sample_from_nothing(tmp_path: Path) -> None:
+    subprocess.run(["make", "train", "ARGS=--smoke --no-progress", f"OUT={tmp_path}"], cwd=ROOT, timeout=400, check=True)
+    assert read_manifest(str(tmp_path / "base")).config.name == "base"
+    assert (tmp_path / "sample" / "shopper.jpg").exists()
+
+
+def test_the_readmes_training_commands_run_in_their_order(tmp_path: Path) -> None:
+    block = README.split("## Train it")[1].split("```")[1]
+    lines = [line for line in block.splitlines() if " -m train " in line]
+    assert len(lines) >= 3
+    shutil.copytree(SHIPPED_CHECKPOINT, tmp_path / "base")
+    for line in lines:
+        words = shlex.split(line.split(" #")[0].replace("runs/", f"{tmp_path}/"))
+        smoke = ["--smoke"] if words[3] in ("fit", "evaluate") else []
+        subprocess.run([sys.executable, *words[1:], *smoke], cwd=ROOT, timeout=400, check=True)
+
+
+def test_make_bench_measures() -> None:
+    subprocess.run(["make", "bench", "ARGS=--repeats 1"], cwd=ROOT, timeout=300, check=True)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tryon_core.batch import CHART, EASE_FIELDS, MEASUREMENTS, PARTS, SIZE_FIELDS, Column, distinct, numbers_of, part_named
-from tryon_core.errors import ConfigError, InputError
+from tryon_core.batch import CHART, EASE_FIELDS, MEASUREMENTS, PARTS, SIZE_FIELDS, Column, distinct, part_named
+from tryon_core.errors import ConfigError
 
 
 def test_distinct_values_are_kept_once_in_their_order_and_none_is_missing() -> None:
@@ -22,23 +22,6 @@ def test_an_empty_text_is_a_value_and_not_missing() -> None:
 
 def test_a_column_knows_which_rows_have_its_part() -> None:
     assert Column([], np.array([0, -1, 2])).present.tolist() == [True, False, True]
-
-
-def test_numbers_are_read_from_a_mapping_with_gaps_or_from_an_array() -> None:
-    part = part_named("size")
-    numbers = numbers_of(part, {"letter": 1.0, "eu": 38.0}, SIZE_FIELDS)
-    assert (numbers.dtype, numbers.shape) == (np.float32, (len(SIZE_FIELDS),))
-    assert numbers[SIZE_FIELDS.index("eu")] == 38
-    assert np.isnan(numbers).sum() == len(SIZE_FIELDS) - 2
-    np.testing.assert_array_equal(numbers_of(part, numbers.tolist(), SIZE_FIELDS), numbers)
-
-
-def test_wrong_numbers_are_refused_with_their_place() -> None:
-    with pytest.raises(InputError, match="did you mean 'letter'") as caught:
-        numbers_of(part_named("size"), {"leter": 1.0}, SIZE_FIELDS)
-    assert caught.value.pointer == "/size/leter"
-    with pytest.raises(InputError, match=rf"expected {len(SIZE_FIELDS)} numbers, got shape \(3,\)"):
-        numbers_of(part_named("size"), [1.0, 2.0, 3.0], SIZE_FIELDS)
 
 
 def test_an_unknown_part_is_refused_with_the_closest_name() -> None:

@@ -138,6 +138,9 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     ("change", "said"),
     [
         (lambda data: data.update(format=2), "checkpoint format 1, got 2"),
+        (lambda data: data["versions"].update(parser=0), "fit it again"),
+        (lambda data: data["model"]["towers"].update({"a.b": data["model"]["towers"]["size"]}), "letters and digits"),
+        (lambda data: data["model"]["towers"]["text"].update(rows=10**20), "that can be built"),
         (lambda data: data["model"].update(towers=[1]), "towers and fusion as objects"),
         (lambda data: data["model"]["towers"].update(size="big"), "type of tower 'size'"),
         (lambda data: data["model"]["towers"]["text"].update(widht=3), "did you mean 'width'"),
@@ -164,7 +167,11 @@ def test_a_config_with_a_wrong_entry_is_refused_with_the_entry_named(
         lambda data: data["model"]["fusion"].update(width=64),
         lambda data: data["model"]["towers"]["text"].update(encoder="lstm"),
         lambda data: data["model"]["towers"]["garment_image"].update(stages=[8, 16]),
-        lambda data: data["model"]["tasks"].pop("category"),
+        lambda data: (
+            data["model"]["tasks"].pop("category"),
+            data["model"]["parts"].pop("verdict"),
+            data["model"]["towers"].pop("verdict"),
+        ),
     ],
 )
 def test_a_config_that_does_not_fit_the_weights_is_refused(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:

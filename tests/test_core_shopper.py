@@ -5,9 +5,9 @@ from tryon_core.words import parse
 
 
 def test_a_profile_is_said_before_the_free_text_in_words_that_are_parsed_back() -> None:
-    profile = Profile(165.0, 55.5, "M", 31, "women", "loose blue dresses", (Owned("EU 38", "g", "Acme", "dress", "small"),))
+    profile = Profile(165.0, 55.5, "M", 31, "Female", "loose blue dresses", (Owned("EU 38", "g", "Acme", "dress", "small"),))
     said = shopper_words("  wide hips ", profile)
-    assert said == ("165 cm. 55.5 kg. usually size M. women. loose blue dresses. wide hips")
+    assert said == ("165 cm. 55.5 kg. usually size M. woman. loose blue dresses. wide hips")
     measures = [(token.word, token.value) for token in parse(said) if token.value is not None]
     assert measures == [("<cm>", 165.0), ("<kg>", 55.5), ("<size:letter>", 0.0)]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tryon_core.text import hash_word, text_arrays
+from tryon_core.words import PARSER_VERSION
 
 ROWS = 65_536
 GOLDEN = {
@@ -38,6 +39,33 @@ def test_a_fresh_process_with_another_hash_seed_gives_the_same_rows() -> None:
         check=True,
     )
     assert [tuple(rows) for rows in json.loads(done.stdout)] == list(GOLDEN.values())
+
+
+SENTENCES = (
+    "165 cm, 55 kg, usually M, likes loose blue dresses",
+    "5'11½\" 180 lb, W32 L34, 34D",
+    "11 st 4 lb, US 8, EU: 38, wear a medium",
+    "身高一米六五，体重110斤，平时穿38码，喜欢修身蓝色条纹连衣裙",
+    "5英尺6英寸 腰26寸 165/88A",
+    "Robe rose 1,65 m — taille 40",
+)
+GOLDEN_TEXTS = {3: "a69c67cc60fb9a5a"}
+"""Parser version to the digest of what it makes of `SENTENCES`; an old version's stays here to tell what changed."""
+
+_DIGEST = """
+import hashlib, json, sys
+from tryon_core.text import text_arrays
+arrays = text_arrays(json.load(sys.stdin), 65_536, 64)
+told = [arrays.ids.tolist(), [[round(v, 3) if v == v else None for v in row] for row in arrays.values.tolist()]]
+print(hashlib.sha256(json.dumps([*told, arrays.lengths.tolist()]).encode()).hexdigest()[:16])
+"""
+
+
+def test_a_fresh_process_makes_of_texts_what_its_parser_version_always_made() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _DIGEST], input=json.dumps(SENTENCES), capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == GOLDEN_TEXTS[PARSER_VERSION]
 
 
 def test_rows_spread_evenly_over_the_table() -> None:

@@ -39,6 +39,19 @@ def test_every_make_target_that_it_names_exists() -> None:
     assert set(re.findall(r"make (\w+)", README.replace("make it", ""))) <= targets
 
 
+def test_a_named_index_gives_torch_alone_before_everything_else() -> None:
+    done = subprocess.run(
+        ["make", "-n", "-B", "run", "TORCH_INDEX=https://example.org/cpu", "VENV=/tmp/none"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    installs = [line for line in done.stdout.splitlines() if "pip install" in line]
+    assert installs[0].endswith("--no-deps --index-url https://example.org/cpu torch torchvision")
+    assert "example.org" not in installs[1]
+
+
 def test_the_benchmark_runs() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.latency", "--repeats", "1"],

@@ -49,7 +49,7 @@ def test_unknown_targets_and_other_tasks_stay_out() -> None:
         "body": np.zeros((60, 9), np.float32),
         "fit": np.zeros((60, 3), np.float32),
     }
-    assert set(temperatures(outputs, {"match": kept, "fit": np.full(60, -1)})) == {"match"}
+    assert set(temperatures([outputs], {"match": kept, "fit": np.full(60, -1)})) == {"match"}
 
 
 @pytest.mark.parametrize("valley", [-2.9, 0.0, 1.234])

@@ -24,7 +24,7 @@ def test_fit_writes_a_checkpoint_that_evaluate_scores(
     scores = json.loads(capfd.readouterr().out)
     assert {"small", "fit", "large"} == set(scores["fit"]["auc"])
     assert {"auc_mean", "nll", "ece", "accuracy", "oracle", "prior"} <= set(scores["fit"])
-    assert {"both", "words", "photo", "nothing"} == set(scores["by_parts"])
+    assert {"returning", "both", "words", "photo", "nothing"} == set(scores["by_parts"])
     stored = json.loads((tmp_path / "model" / "config.json").read_text())["metrics"]
     assert stored["val"]["match"]["num"] == scores["match"]["num"]
     assert main(["fit", "--preset", "tiny", "--data", "sim", "--out", out, "--smoke"]) == 2

@@ -105,7 +105,7 @@ def _sample(options: argparse.Namespace) -> None:
     from .export import check_free
     from .sample import write_sample
 
-    about = read_manifest(options.checkpoint or SHIPPED_CHECKPOINT).metrics["data"]
+    about = read_manifest(options.checkpoint or SHIPPED_CHECKPOINT).metrics.get("data", {})
     check_free(options.out)
     log.info("wrote %s: %d garments and a shopper", options.out, write_sample(about, Path(options.out)))
 

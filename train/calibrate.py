@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ import torch
 
 from tryon_core.batch import MEASUREMENTS
 from tryon_core.model import Model
-from tryon_core.tasks import TASKS
+from tryon_core.tasks import TASKS, known
 
-from .evaluate import embed, fuse, part_sets
+from .evaluate import embed, fuse_known
 from .rows import Array, Rows
 
 CALIBRATED = ("fit", "match")
@@ -29,27 +29,30 @@ def calibrate(model: Model, rows: Rows) -> dict[str, Any]:
     half of the interval that holds `COVERAGE` of people, in cm or kg (split conformal prediction, Vovk et al., 2005).
     """
     embedded = embed(model, rows)
-    outputs = fuse(model, embedded, rows)
-    found: dict[str, Any] = {"temperature": temperatures(outputs, rows.targets)}
-    if "body" in outputs:
+    outputs = fuse_known(model, embedded, rows)
+    found: dict[str, Any] = {"temperature": temperatures([*outputs.values()], rows.targets)}
+    if "body" in model.config.tasks:
         shoppers = rows.extra.get("shopper", np.arange(len(rows)))
         once = np.unique(shoppers, return_index=True)[1]  # people, not orders: who orders much counts no more
         found["body_half_width"] = {
-            name: half_widths(fuse(model, embedded, rows.without(gone))["body"][once], rows.targets["body"][once])
-            for name, gone in part_sets(model.config).items()
+            name: half_widths(own["body"][once], rows.targets["body"][once]) for name, own in outputs.items()
         }
     return found
 
 
-def temperatures(outputs: Mapping[str, Array], targets: Mapping[str, Array]) -> dict[str, float]:
-    """Return the temperature of each calibrated task that has known targets (Guo et al., 2017)."""
+def temperatures(outputs: Sequence[Mapping[str, Array]], targets: Mapping[str, Array]) -> dict[str, float]:
+    """Return the temperature of each calibrated task that has known targets (Guo et al., 2017).
+
+    Args:
+        outputs: raw outputs for the same rows as different parts are known, all of which count alike.
+    """
     found = {}
     for task in CALIBRATED:
-        if task in outputs:
-            target = targets[task]
-            known = ~np.isnan(target) if target.dtype.kind == "f" else target >= 0
-            if known.any():
-                found[task] = temperature(task, outputs[task][known], target[known])
+        if task in outputs[0]:
+            told = known(torch.from_numpy(targets[task])).numpy()
+            if told.any():
+                logits, target = np.concatenate([own[task][told] for own in outputs]), targets[task][told]
+                found[task] = temperature(task, logits, np.concatenate([target] * len(outputs)))
     return found
 
 
@@ -79,10 +82,10 @@ def half_widths(predicted: Array, target: Array) -> dict[str, float]:
     errors = np.abs(TASKS["body"].predict(torch.from_numpy(predicted), 1.0).numpy() - target)
     widths = {}
     for column, name in enumerate(MEASUREMENTS):
-        known = errors[:, column][~np.isnan(errors[:, column])]
-        if len(known):
-            level = min(1.0, np.ceil((len(known) + 1) * COVERAGE) / len(known))
-            widths[name] = round(float(np.quantile(known, level, method="higher")), 3)
+        told = errors[:, column][~np.isnan(errors[:, column])]
+        if len(told):
+            level = min(1.0, np.ceil((len(told) + 1) * COVERAGE) / len(told))
+            widths[name] = round(float(np.quantile(told, level, method="higher")), 3)
     return widths
 
 

@@ -5,17 +5,18 @@ It encodes each distinct value once, as serving does, and only the fusion runs p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tryon_core.batch import FIT_CLASSES, LOOK_TASKS, MEASUREMENTS, PARTS, Column
+from tryon_core.batch import HISTORY_FIELDS, MEASUREMENTS, PARTS, Column
 from tryon_core.config import ModelConfig
+from tryon_core.history import History
 from tryon_core.model import Model
-from tryon_core.tasks import TASKS
+from tryon_core.tasks import TASKS, Body, Classes, Match, Task, Taste, known
 
 from .rows import Array, Rows
 from .scores import absolute_errors, binary_scores, class_scores, prior_nll
@@ -29,11 +30,18 @@ def evaluate(model: Model, rows: Rows, temperatures: Mapping[str, float] = NO_TE
     """Return the scores of every task, and of each task by what is known of the shopper."""
     embedded = embed(model, rows)
     result = score(fuse(model, embedded, rows), rows, temperatures)
-    result["by_parts"] = {
-        name: _headline(score(fuse(model, embedded, rows.without(gone)), rows, temperatures))
-        for name, gone in part_sets(model.config).items()
+    result["by_parts"] = {"returning": _headline(result)} | {
+        name: _headline(score(outputs, rows, temperatures)) for name, outputs in fuse_known(model, embedded, rows).items()
     }
     return result
+
+
+def fuse_known(model: Model, embedded: Mapping[str, Tensor], rows: Rows) -> dict[str, dict[str, Array]]:
+    """Return raw outputs by what a service may know of a shopper who has ordered nothing yet: photo and words, or less."""
+    new = first_orders(rows)
+    history = {part: new.parts[part] for part in ("history",) if part in new.parts}
+    seen = {**embedded, **embed(model, Rows(history, rows.targets))}
+    return {name: fuse(model, seen, new.without(gone)) for name, gone in part_sets(model.config).items()}
 
 
 def part_sets(config: ModelConfig) -> dict[str, tuple[str, ...]]:
@@ -42,6 +50,16 @@ def part_sets(config: ModelConfig) -> dict[str, tuple[str, ...]]:
     images = tuple(name for name in own if PARTS[name].kind == "image")
     words = tuple(name for name in own if PARTS[name].kind == "text")
     return {"both": (), "words": images, "photo": words, "nothing": images + words}
+
+
+def first_orders(rows: Rows) -> Rows:
+    """Return rows whose part `history` knows the garments and no earlier order of the shopper's own."""
+    if "history" not in rows.parts:
+        return rows
+    column, unknown = rows.parts["history"], History().features("", "", None, 0.0)
+    own = np.array([name.startswith("shopper") for name in HISTORY_FIELDS])
+    values = np.where(own, unknown, column.values)
+    return Rows({**rows.parts, "history": Column(values, column.index)}, rows.targets, rows.extra)
 
 
 @torch.inference_mode()
@@ -69,35 +87,45 @@ def score(outputs: Mapping[str, Array], rows: Rows, temperatures: Mapping[str, f
     result: dict[str, Any] = {}
     for task, raw in outputs.items():
         target = rows.targets[task]
-        known = ~np.isnan(target).reshape(len(rows), -1).all(axis=1) if target.dtype.kind == "f" else target >= 0
-        if known.any():
-            predicted = TASKS[task].predict(torch.from_numpy(raw[known]), temperatures.get(task, 1.0)).numpy()
+        told = known(torch.from_numpy(target)).numpy().reshape(len(rows), -1).any(axis=1)
+        if told.any():
+            predicted = TASKS[task].predict(torch.from_numpy(raw[told]), temperatures.get(task, 1.0)).numpy()
             oracle = rows.extra.get(f"oracle_{task}")
-            scores = _SCORES[task](predicted.astype(np.float64), target[known], None if oracle is None else oracle[known])
-            result[task] = {"num": int(known.sum()), **scores}
+            given = predicted.astype(np.float64), target[told], None if oracle is None else oracle[told]
+            result[task] = {"num": int(told.sum()), **_scores(TASKS[task], *given)}
     return result
 
 
-def _fit(predicted: Array, label: Array, oracle: Array | None) -> dict[str, Any]:
-    scores = class_scores(predicted, label, FIT_CLASSES)
-    known = None if oracle is None else class_scores(oracle, label, FIT_CLASSES)
-    return scores | _against(scores, prior_nll(label), known)
+def _scores(task: Task, predicted: Array, target: Array, oracle: Array | None) -> dict[str, Any]:
+    """Return the scores that suit a kind of task; a kind that is not known here has none."""
+    if isinstance(task, Match):
+        return _match(predicted, target, oracle)
+    if isinstance(task, Taste):
+        met = ~np.isnan(target)
+        return _match(predicted[met], target[met], None)
+    if isinstance(task, Body):
+        return _body(predicted, target)
+    return _classes(predicted, target, oracle, task.names) if isinstance(task, Classes) else {}
+
+
+def _classes(predicted: Array, label: Array, oracle: Array | None, names: Sequence[str]) -> dict[str, Any]:
+    if len(np.unique(label)) < len(names):  # no score of a class that nobody has
+        return {"accuracy": float((predicted.argmax(axis=1) == label).mean()), "num_classes": predicted.shape[1]}
+    scores = class_scores(predicted, label, names)
+    best = None if oracle is None else class_scores(oracle, label, names)
+    return scores | _against(scores, prior_nll(label), best)
 
 
 def _match(predicted: Array, kept: Array, oracle: Array | None) -> dict[str, Any]:
     scores = binary_scores(predicted, kept > 0.5)
-    known = None if oracle is None else binary_scores(oracle, kept > 0.5)
-    return scores | _against(scores, prior_nll((kept > 0.5).astype(np.int64)), known)
+    best = None if oracle is None else binary_scores(oracle, kept > 0.5)
+    return scores | _against(scores, prior_nll((kept > 0.5).astype(np.int64)), best)
 
 
-def _body(predicted: Array, target: Array, oracle: Array | None) -> dict[str, Any]:
+def _body(predicted: Array, target: Array) -> dict[str, Any]:
     errors = absolute_errors(predicted, target, MEASUREMENTS)
     in_cm = [error for name, error in errors.items() if name.endswith("_cm")]
     return {"mae_cm": float(np.mean(in_cm)), "mae": errors}
-
-
-def _look(predicted: Array, label: Array, oracle: Array | None) -> dict[str, Any]:
-    return {"accuracy": float((predicted.argmax(axis=1) == label).mean()), "num_classes": predicted.shape[1]}
 
 
 def _against(scores: Mapping[str, Any], prior: float, oracle: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -110,8 +138,8 @@ def _against(scores: Mapping[str, Any], prior: float, oracle: Mapping[str, Any] 
 
 
 def _headline(scores: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {"fit": ("auc_mean", "nll"), "match": ("auc", "nll"), "body": ("mae_cm", "mae")}
-    return {task: {key: scores[task][key] for key in keys} for task, keys in kept.items() if task in scores}
+    kept = {"fit": ("auc_mean", "nll", "ece"), "match": ("auc", "nll", "ece"), "body": ("mae_cm", "mae")}
+    return {t: {key: scores[t][key] for key in keys if key in scores[t]} for t, keys in kept.items() if t in scores}
 
 
 def _num_values(rows: Rows, part: str) -> int:
@@ -132,11 +160,3 @@ def _fused(model: Model, embedded: Mapping[str, Tensor], rows: Rows, chunk: slic
     size = Column(rows.parts["size"].values, index["size"]) if "size" in parts else None
     outputs = model.fuse(parts, size, len(range(*chunk.indices(len(rows)))))
     return {task: raw.float().cpu().numpy() for task, raw in outputs.items()}
-
-
-_SCORES = {
-    "fit": _fit,
-    "match": _match,
-    "body": _body,
-    **dict.fromkeys(LOOK_TASKS, _look),
-}

@@ -8,7 +8,7 @@ from typing import Any
 
 import fsspec
 
-from tryon_core.checkpoint import save_checkpoint, save_history
+from tryon_core.checkpoint import as_stored, save_checkpoint, save_history
 from tryon_core.errors import ConfigError
 from tryon_core.model import Model
 
@@ -47,6 +47,7 @@ def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Ma
         date: the day of making, as it is to be shown.
     """
     val = data.splits["val"]
+    as_stored(model)
     calibration = calibrate(model, val)
     scores: Mapping[str, Any] = rounded(evaluate(model, val, calibration["temperature"]))
     metrics = {"val": scores, "data": dict(data.about), "made": date, "command": command}
@@ -56,8 +57,8 @@ def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Ma
     partial = _beside(folder)
     place = files.unstrip_protocol(partial)
     try:
-        save_checkpoint(place, model, calibration=calibration, metrics=metrics, card=card)
         save_history(place, data.history, data.day)
+        save_checkpoint(place, model, calibration=calibration, metrics=metrics, card=card)
         if files.exists(folder):
             files.rmdir(folder)
         files.mv(partial, folder, recursive=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +16,7 @@ from tryon_core.batch import EASE_FIELDS, PARTS, SIZE_FIELDS
 from tryon_core.errors import ConfigError
 from tryon_core.model import Model
 from tryon_core.numbers_encoder import NumbersEncoder
-from tryon_core.tasks import TASKS
+from tryon_core.tasks import TASKS, known
 
 from .config import TrainConfig
 from .evaluate import raw_outputs, score
@@ -26,8 +25,8 @@ from .perturb import perturbed
 from .progress import Epoch, Listener, Step
 from .rows import Rows, batches, epoch_order, num_batches
 
-log = logging.getLogger(__name__)
-Forward = Callable[[Any], dict[str, Tensor]]
+_ORDER, _HIDE, _DROP = range(3)
+"""Streams of random numbers."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +71,15 @@ def fit(model: Model, rows: Rows, config: TrainConfig, listener: Listener, *, va
     steps = num_batches(len(rows), config.batch_size, place.world)
     optimizer = build_optimizer(wrapped, config)
     schedule = build_schedule(optimizer, config, steps * config.epochs)
+    torch.manual_seed(int(np.random.SeedSequence([_DROP, config.seed, place.rank]).generate_state(1)[0]))
     for epoch in range(1, config.epochs + 1):
-        rng = np.random.default_rng([config.seed, epoch, place.rank])
+        rng = np.random.default_rng([_HIDE, config.seed, epoch, place.rank])
         started, told = time.monotonic(), _Mean()
         model.train()
-        order = epoch_order(rows, config.run_length, np.random.default_rng([config.seed, epoch]))
+        order = epoch_order(rows, config.run_length, np.random.default_rng([_ORDER, config.seed, epoch]))
         chosen = batches(order, config.batch_size, rank=place.rank, world=place.world)
         for step, index in enumerate(chosen, start=1):
-            told.add(_step(wrapped, perturbed(rows, index, config, rng), config, optimizer))
+            told.add(_step(wrapped, perturbed(rows, index, config, rng), config, optimizer, place.world))
             schedule.step()
             seen = min(step * config.batch_size, len(rows))
             listener(Step(epoch, step, steps, seen, told.mean()["loss"]))
@@ -89,17 +89,35 @@ def fit(model: Model, rows: Rows, config: TrainConfig, listener: Listener, *, va
         listener(Epoch(epoch, losses.pop("loss"), losses, rows_per_s, metrics))
 
 
-def losses_of(outputs: dict[str, Tensor], rows: Rows, weights: Any) -> dict[str, Tensor]:
-    """Return task name to its loss, and ``loss``, their weighted sum."""
+def losses_of(outputs: Mapping[str, Tensor], rows: Rows, weights: Mapping[str, float], world: int = 1) -> dict[str, Tensor]:
+    """Return task name to its loss, and ``loss``, their weighted sum.
+
+    A loss is a mean over known targets, of which workers have different numbers: each worker's counts by its share of
+    them, so that the workers' mean is the mean over all rows, as one worker would have it.
+    """
     device = next(iter(outputs.values())).device
-    losses = {task: TASKS[task].loss(out, torch.as_tensor(rows.targets[task]).to(device)) for task, out in outputs.items()}
+    targets = {task: torch.as_tensor(rows.targets[task]).to(device) for task in outputs}
+    share = _shares(targets, world)
+    losses = {task: share[task] * TASKS[task].loss(out, targets[task]) for task, out in outputs.items()}
     return {**losses, "loss": torch.stack([weights[task] * loss for task, loss in losses.items()]).sum()}
 
 
-def _step(forward: nn.Module, batch: Rows, config: TrainConfig, optimizer: torch.optim.Optimizer) -> dict[str, float]:
-    losses = losses_of(forward(batch.parts), batch, config.model.tasks)
+def _shares(targets: Mapping[str, Tensor], world: int) -> dict[str, Any]:
+    """Return, per task, how many targets are known here for each that workers know on average."""
+    if world == 1:
+        return dict.fromkeys(targets, 1.0)
+    here = torch.stack([known(target).sum() for target in targets.values()]).float()
+    everywhere = here.clone()
+    dist.all_reduce(everywhere)
+    return dict(zip(targets, world * here / everywhere.clamp_min(1), strict=True))
+
+
+def _step(
+    forward: nn.Module, batch: Rows, config: TrainConfig, optimizer: torch.optim.Optimizer, world: int
+) -> dict[str, float]:
+    losses = losses_of(forward(batch.parts), batch, config.model.tasks, world)
     optimizer.zero_grad(set_to_none=True)
-    losses["loss"].backward()  # type: ignore[no-untyped-call]
+    losses["loss"].backward()
     nn.utils.clip_grad_norm_(forward.parameters(), config.grad_clip)
     optimizer.step()
     return {name: float(loss.detach()) for name, loss in losses.items()}

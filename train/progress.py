@@ -95,5 +95,5 @@ def thinned(listener: Listener, every_s: float) -> Listener:
 def told(metrics: Mapping[str, Any]) -> str:
     """Return the scores that tell whether a run goes well, in one line."""
     wanted = (("fit", "auc_mean"), ("fit", "nll"), ("match", "auc"), ("match", "nll"), ("body", "mae_cm"))
-    found = [f"{task} {key} {metrics[task][key]:.4f}" for task, key in wanted if key in metrics.get(task, {})]
-    return ", ".join(found) or "no validation"
+    found = [(f"{task} {key}", metrics.get(task, {}).get(key)) for task, key in wanted]
+    return ", ".join(f"{name} {value:.4f}" for name, value in found if value is not None) or "no validation"

@@ -100,6 +100,18 @@ def num_batches(num_rows: int, batch_size: int, world: int = 1) -> int:
     return -(-(num_rows // world) // (batch_size // world))
 
 
+def tastes(kept: Array, classes: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.float32]:
+    """Return a taste task's targets, float32[N, num_classes]: what became of each order at its garment's class, else NaN.
+
+    Args:
+        kept: N numbers, 1 kept, 0 returned, NaN unknown.
+        classes: int64[N], in [0, num_classes).
+    """
+    targets = np.full((len(kept), num_classes), np.nan, dtype=np.float32)
+    targets[np.arange(len(kept)), classes] = kept
+    return targets
+
+
 def used_by(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the distinct numbers that are not −1, sorted, and int64[B], the place of each row's among them, or −1."""
     used, place = np.unique(index, return_inverse=True)

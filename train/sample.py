@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tryon_core.errors import ConfigError
+
 from .data.sim import Shop, SimConfig, SimGarment, build_shop, image_of, photo_of
 
 PER_CATEGORY = 2
@@ -26,7 +28,12 @@ def write_sample(about: Mapping[str, Any], out: Path) -> int:
     Args:
         about: a checkpoint's `metrics["data"]`, which says how its shop was drawn.
         out: a folder, made where missing.
+
+    Raises:
+        ConfigError: the checkpoint was fitted on other data.
     """
+    if about.get("source") != "sim":
+        raise ConfigError(f"expected a checkpoint that was fitted on the simulated shop, got one of {about.get('source')!r}")
     shop = build_shop(SimConfig(**{name: value for name, value in about.items() if name != "source"}))
     chosen = _some_of_each(shop)
     out.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from tryon_core.text import text_arrays
 
 from .data.sim import Shop, SimConfig, build_shop, image_of, mask_of, photo_of
 from .replay import Line, replay
-from .rows import Array, Rows, used_by
+from .rows import Array, Rows, tastes, used_by
 from .sources import Data
 
 Ids = npt.NDArray[np.int64]
@@ -35,7 +35,11 @@ def sim_data(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> 
     features, history, day = replay(_lines(shop, garments))
     held = shop.holdout[shop.orders.shopper]
     makers = _makers(shop, config, garments)
-    rows = {name: _rows(shop, makers, features, np.flatnonzero(held == (name == "val"))) for name in splits}
+    chosen = {name: np.flatnonzero(held == (name == "val")) for name in splits}
+    for name, orders in chosen.items():
+        if not len(orders):
+            raise ConfigError(f"expected a shop with orders to {name} on, got none: {options.shoppers} shoppers are too few")
+    rows = {name: _rows(shop, makers, features, orders) for name, orders in chosen.items()}
     return Data(rows, history, day, {"source": "sim", **asdict(options)})
 
 
@@ -62,7 +66,7 @@ def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids) -> R
         "match": orders.kept[chosen].astype(np.float32),
         "body": shop.bodies.measurements()[shopper],
         **{name: classes[garment] for name, classes in looks.items()},
-        **{f"taste_{name}": np.where(orders.kept[chosen] > 0, classes[garment], -1) for name, classes in looks.items()},
+        **{f"taste_{name}": tastes(orders.kept[chosen], looks[name][garment], len(LOOKS[name])) for name in LOOKS},
     }
     kept = orders.oracle_kept[chosen]
     return Rows(parts, targets, {"oracle_fit": orders.oracle_fit[chosen], "oracle_match": kept, "shopper": shopper})

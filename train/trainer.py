@@ -51,19 +51,20 @@ def train_checkpoint(config: TrainConfig, data: Data, out: str, *, command: str,
 
     Raises:
         ConfigError: `out` is taken.
-        RunError: a worker failed, or the folder could not be written.
+        RunError: a worker failed.
+        OSError: the folder could not be written; as in any failure, the last epoch's weights are kept, and it is told where.
     """
     check_free(out)
     model, storage = Model(config.model), tempfile.mkdtemp(prefix="tryon-train-")
     try:
         model.load_state_dict(_run(config, data, listener, storage))
-    except BaseException:
-        shutil.rmtree(storage, ignore_errors=True)
-        raise
-    try:
         scores = export(out, model, data, command=command, date=date.today().isoformat())
-    except OSError as err:
-        raise RunError(f"expected to write {out}, got {err}; the weights of the last epoch are in {storage}") from err
+    except BaseException:
+        if any(Path(storage).rglob(_WEIGHTS)):
+            log.error("the weights of the last whole epoch are kept in %s", storage)
+        else:
+            shutil.rmtree(storage, ignore_errors=True)
+        raise
     shutil.rmtree(storage, ignore_errors=True)
     return scores
 
@@ -91,7 +92,7 @@ def cluster(config: TrainConfig) -> Iterator[None]:
     if not joined:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:
-        check_resources(config, ray.cluster_resources())  # type: ignore[no-untyped-call]
+        check_resources(config, ray.cluster_resources())
         yield
     finally:
         if not joined:

@@ -6,15 +6,15 @@ thousand garments, or a garment that meets a thousand shoppers, is encoded once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ConfigError, InputError, expected_one_of
-from .words import SIZE_SYSTEMS
+from .errors import ConfigError, expected_one_of
+from .sizes import SIZE_SYSTEMS
 
 MEASUREMENTS = (
     "height_cm",
@@ -84,12 +84,12 @@ PATTERNS = ("plain", "striped", "checked", "dotted", "floral")
 CUTS = ("slim", "regular", "loose")
 
 LOOKS: dict[str, tuple[str, ...]] = {"category": CATEGORIES, "colour": COLOURS, "pattern": PATTERNS, "cut": CUTS}
-"""What a garment looks like: tasks of the garment by these names, and `taste_…` of the shopper, with their classes.
-
-Part `taste`, derived in the model, has one number for each: the log of the chance that what the shopper would keep looks
-as the garment does.
-"""
+"""What a garment looks like: tasks of the garment by these names, and `taste_…` of the shopper, with their classes."""
 LOOK_TASKS = (*LOOKS, *(f"taste_{look}" for look in LOOKS))
+
+VERDICT_FIELDS = (*(f"log_{name}" for name in FIT_CLASSES), *(f"taste_{look}" for look in LOOKS))
+"""Part `verdict`, derived in the model: log P(small), log P(fit), log P(large), and for each look the log-odds that the
+shopper would keep a garment that looks so."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ class Part:
     """Whose it is: one asset of the shopper or the garment, a fact of the pair, or computed by the model itself."""
     width: int = 0
     """Length of a numbers part."""
+    spread: float = 1.0
+    """Typical size of a numbers part's entries, in their own units, until training data tells."""
 
 
 PARTS: dict[str, Part] = {}
@@ -126,8 +128,8 @@ register_part(Part("garment_image", "image", "garment"))
 register_part(Part("garment_words", "text", "garment"))
 register_part(Part("size", "numbers", "pair", len(SIZE_FIELDS)))
 register_part(Part("history", "numbers", "pair", len(HISTORY_FIELDS)))
-register_part(Part("ease", "numbers", "derived", len(EASE_FIELDS)))
-register_part(Part("taste", "numbers", "derived", len(LOOKS)))
+register_part(Part("ease", "numbers", "derived", len(EASE_FIELDS), spread=5.0))
+register_part(Part("verdict", "numbers", "derived", len(VERDICT_FIELDS)))
 
 
 def part_named(name: str) -> Part:
@@ -159,10 +161,6 @@ class Column(Generic[V]):
         return self.index >= 0
 
 
-Example = Mapping[str, Any]
-"""Part name to value; a missing part is absent or None."""
-
-
 def distinct(values: Sequence[Any]) -> tuple[list[Any], npt.NDArray[np.int64]]:
     """Return the distinct values, by identity or equal text, and int64[B] that indexes them; None becomes −1."""
     found: dict[Any, int] = {}
@@ -177,20 +175,3 @@ def distinct(values: Sequence[Any]) -> tuple[list[Any], npt.NDArray[np.int64]]:
             kept.append(value)
         index[row] = found[key]
     return kept, index
-
-
-def numbers_of(part: Part, value: Mapping[str, float] | npt.ArrayLike, fields: Sequence[str]) -> npt.NDArray[np.float32]:
-    """Return a numbers part as float32[width], from a mapping (absent fields become NaN) or an array.
-
-    Raises:
-        InputError: a field is unknown or the array has another length.
-    """
-    if isinstance(value, Mapping):
-        for key in value:
-            if key not in fields:
-                raise InputError(expected_one_of(f"a field of {part.name}", key, fields), f"/{part.name}/{key}")
-        value = [value.get(key, np.nan) for key in fields]
-    array = np.asarray(value, dtype=np.float32)
-    if array.shape != (part.width,):
-        raise InputError(f"expected {part.width} numbers, got shape {array.shape}", f"/{part.name}")
-    return array

@@ -32,5 +32,5 @@ def sample_catalogue(folder: Path = SAMPLE) -> list[CatalogueItem]:
     try:
         garments = json.loads((folder / "catalogue.json").read_text(encoding="utf-8"))
         return [CatalogueItem(garment_from_json(g), (folder / g["image"]).read_bytes()) for g in garments]
-    except OSError as err:
-        raise ConfigError(f"expected the sample catalogue in {folder}, got {err}") from err
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise ConfigError(f"expected the sample catalogue in {folder}, got {err!r}") from err

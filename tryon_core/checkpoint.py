@@ -47,13 +47,12 @@ def load_checkpoint(url: str, device: str = "cpu") -> Checkpoint:
             arrays: Arrays = parse_safetensors(file.read())
     except FileNotFoundError as err:
         raise CheckpointError(f"expected {WEIGHTS_FILE} in {url}, got none") from err
-    except (OSError, ImportError, SafetensorError) as err:
+    except (OSError, ImportError, SafetensorError, KeyError) as err:  # KeyError: a number format that numpy lacks
         raise CheckpointError(f"expected a whole {WEIGHTS_FILE} in {url}, got one that does not read: {err}") from err
-    try:
-        model = Model(manifest.config)
-    except (ConfigError, TypeError, ValueError, RuntimeError, AssertionError) as err:  # torch's own, of a wrong number
-        raise CheckpointError(f"expected a model in {CONFIG_FILE} in {url} that can be built: {err}") from err
-    _check_fit(model.state_dict(), arrays, url)
+    with torch.device("meta"):  # a wrong size in the config costs no memory before it is told
+        planned = _built(manifest.config, url)
+    _check_fit(planned.state_dict(), arrays, url)
+    model = _built(manifest.config, url)
     if describe(manifest.config, arrays, manifest.calibration, manifest.metrics) != manifest:
         raise CheckpointError(
             f"expected the fingerprints in {CONFIG_FILE} to be those of the weights, in {url} they are not"
@@ -69,8 +68,11 @@ def save_checkpoint(
     """Write a checkpoint folder; config.json comes last, so that a folder without it is no checkpoint.
 
     Matrices are kept in half precision, vectors (biases, statistics) in single.
+
+    Raises:
+        CheckpointError: a weight is not finite, or too large for half precision.
     """
-    arrays = {name: _packed(tensor) for name, tensor in model.state_dict().items()}
+    arrays = {name: _packed(name, tensor) for name, tensor in model.state_dict().items()}
     manifest = describe(model.config, arrays, calibration, metrics)
     files, folder = fsspec.core.url_to_fs(url)
     files.makedirs(folder, exist_ok=True)
@@ -100,6 +102,7 @@ def save_history(url: str, history: History, day: float) -> None:
     content = io.BytesIO()
     parquet.write_table(pa.table(columns, schema=schema), content, compression="zstd")
     files, folder = fsspec.core.url_to_fs(url)
+    files.makedirs(folder, exist_ok=True)
     _write(files, folder, HISTORY_FILE, content.getvalue())
 
 
@@ -116,9 +119,31 @@ def _write(files: Any, folder: str, name: str, content: bytes) -> None:
     files.mv(partial, join(folder, name))
 
 
-def _packed(tensor: torch.Tensor) -> npt.NDArray[Any]:
-    half = tensor.is_floating_point() and tensor.ndim > 1
-    return np.asarray((tensor.detach().half() if half else tensor.detach()).cpu().numpy(), order="C")
+def as_stored(model: Model) -> None:
+    """Round a model's weights in place to what `save_checkpoint` keeps of them, so that it scores as it will when loaded."""
+    with torch.no_grad():
+        for tensor in model.state_dict().values():
+            if _halved(tensor):
+                tensor.copy_(tensor.half())
+
+
+def _halved(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() and tensor.ndim > 1
+
+
+def _packed(name: str, tensor: torch.Tensor) -> npt.NDArray[Any]:
+    array = np.asarray((tensor.detach().half() if _halved(tensor) else tensor.detach()).cpu().numpy(), order="C")
+    if not np.isfinite(array).all():
+        raise CheckpointError(f"expected finite weights, got {name} with some that are not, or are too large for float16")
+    return array
+
+
+def _built(config: ModelConfig, url: str) -> Model:
+    try:
+        return Model(config)
+    except (ConfigError, TypeError, ValueError, RuntimeError, AssertionError) as err:  # torch's own, of a wrong number
+        why = str(err).splitlines()[0]
+        raise CheckpointError(f"expected a model in {CONFIG_FILE} in {url} that can be built: {why}") from err
 
 
 def _check_fit(expected: Mapping[str, torch.Tensor], arrays: Arrays, url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -144,6 +145,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _require(isinstance(self.parts, Mapping) and bool(self.parts), "expected parts as an object of at least one")
         _require(isinstance(self.tasks, Mapping) and bool(self.tasks), "expected tasks as an object of at least one")
+        for tower in self.towers:
+            _require(
+                re.fullmatch(r"\w+", tower) is not None, f"expected a tower's name of letters and digits, got {tower!r}"
+            )
         for part, tower in self.parts.items():
             _require(tower in self.towers, expected_one_of(f"tower of part {part!r}", tower, self.towers))
         for tower in self.towers:

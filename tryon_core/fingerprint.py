@@ -19,8 +19,11 @@ PREPROCESSING_VERSION = 1
 """Raise it when `photo` or `person` changes what an encoder sees for the same bytes."""
 
 
-ENCODER_VERSION = 2
+ENCODER_VERSION = 3
 """Raise it when a tower, the fusion or a head computes something else from the same weights."""
+
+VERSIONS = {"preprocessing": PREPROCESSING_VERSION, "parser": PARSER_VERSION, "encoder": ENCODER_VERSION}
+"""Under which a checkpoint's weights were fitted; those of others mean something else."""
 
 
 def tower_fingerprint(config: ModelConfig, tower: str, weights: Mapping[str, npt.NDArray[Any]]) -> str:

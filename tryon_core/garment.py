@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from .batch import CHART, SIZE_FIELDS
 from .errors import InputError, expected_one_of
-from .words import SIZE_SYSTEMS, parse_size
+from .sizes import SIZE_SYSTEMS
+from .words import parse_size
 
 LETTERS = ("XS", "S", "M", "L", "XL")
 """Sizes that are assumed where a garment comes without any."""
@@ -89,7 +90,8 @@ def size_numbers(garment: Garment, position: int) -> npt.NDArray[np.float32]:
 
 def garment_from_json(data: Mapping[str, Any]) -> Garment:
     """Return a garment from the JSON form of the HTTP API, whose fields have been checked."""
-    texts = {key: data.get(key) or "" for key in ("title", "brand", "department", "category", "description", "style_id")}
+    names = ("title", "brand", "department", "category", "description", "style_id", "size_system")
+    texts = {key: data.get(key) or "" for key in names}
     return Garment(id=data["id"], **texts, sizes=tuple(_size(size) for size in data.get("sizes") or ()))
 
 

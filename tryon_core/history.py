@@ -1,11 +1,13 @@
 """Fit history: dated events of how garments were found to fit, as counts at a moment; one module for fitting and serving.
 
 An event's weight halves every `half_life_days`; of one shopper's events on one garment only the latest
-`shopper_cap` count, so that nobody can outvote the others. It keeps no names: shoppers are opaque keys.
+`shopper_cap` count, so that nobody can outvote the others; events without a shopper's key all count. It keeps no names:
+shoppers are opaque keys.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -35,10 +37,10 @@ class HistoryConfig:
     """Events that the prior is worth."""
 
     def __post_init__(self) -> None:
-        if self.half_life_days <= 0 or self.shopper_cap < 1 or self.prior_count <= 0:
+        if not (0 < self.half_life_days < math.inf and self.shopper_cap >= 1 and 0 < self.prior_count < math.inf):
             raise ConfigError(f"expected half life, cap and prior count over 0, got {self}")
-        if abs(sum(self.prior) - 1) > 1e-6:
-            raise ConfigError(f"expected a prior that sums to 1, got {self.prior}")
+        if len(self.prior) != len(FIT_CLASSES) or not (min(self.prior) >= 0 and abs(sum(self.prior) - 1) <= 1e-6):
+            raise ConfigError(f"expected a prior of three shares that sum to 1, got {self.prior}")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class FitEvent:
     """The garment's id, or its style's, which colour variants share."""
     size: str
     shopper: str
+    """An opaque key; empty where the order came without one."""
     fit: str
     """small, fit or large."""
     day: float
@@ -57,6 +60,8 @@ class FitEvent:
     def __post_init__(self) -> None:
         if self.fit not in FIT_CLASSES:
             raise InputError(expected_one_of("fit", self.fit, FIT_CLASSES), "/fit")
+        if not math.isfinite(self.day):
+            raise InputError(f"expected a finite day, got {self.day}", "/day")
 
 
 @dataclass
@@ -89,10 +94,16 @@ class History:
         self._settle(before, self._counted(events))
 
     def counts(self, key: Key, day: float) -> Counts:
-        """Return float64[3], the decayed counts of small, fit, large for a key as of a day."""
+        """Return float64[3], the decayed counts of small, fit, large for a key as of a day.
+
+        Raises:
+            InputError: the day is before the key's latest event, of which nothing was known then.
+        """
         if key not in self._counts:
             return np.zeros(3)
         at, counts = self._counts[key]
+        if day < at:
+            raise InputError(f"expected a day from the latest event's, {at}, on, got {day}", "/day")
         return np.maximum(counts * self._decay(day - at), 0.0)
 
     def features(self, garment: str, size: str, shopper: str | None, day: float) -> npt.NDArray[np.float32]:
@@ -117,7 +128,8 @@ class History:
         return np.append(shares, np.log1p(total)).astype(np.float32)
 
     def _counted(self, events: list[FitEvent]) -> Counter[FitEvent]:
-        return Counter(events[-self.config.shopper_cap :])
+        named = bool(events) and bool(events[0].shopper)  # those who gave no key are not one person
+        return Counter(events[-self.config.shopper_cap :] if named else events)
 
     def _settle(self, before: Counter[FitEvent], after: Counter[FitEvent]) -> None:
         for event, times in (after - before).items():

@@ -1,4 +1,7 @@
-"""Image encoders: prepared pixels to one embedding each; a new encoder is one function and one line in `ENCODERS`."""
+"""Image encoders: prepared pixels to one embedding each.
+
+A new encoder is one function, one line in `ENCODERS` and its name in `config.IMAGE_ENCODERS`, which torch-free code reads.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision import models
 
-from .config import ImageTower
+from .config import IMAGE_ENCODERS, ImageTower
 
 
 class ImageEncoder(nn.Module):
@@ -111,3 +114,4 @@ ENCODERS: dict[str, Callable[[ImageTower], tuple[nn.Module, int]]] = {
     "resnet18": _resnet18,
     "vit_b_16": _vit_b_16,
 }
+assert tuple(ENCODERS) == IMAGE_ENCODERS

@@ -11,6 +11,7 @@ import fsspec
 
 from .config import ModelConfig
 from .errors import CheckpointError, ConfigError
+from .fingerprint import VERSIONS
 from .history import History, HistoryConfig, Key
 
 FORMAT = 1
@@ -44,6 +45,7 @@ class Manifest:
         """Return config.json's content."""
         return {
             "format": FORMAT,
+            "versions": VERSIONS,
             "model": self.config.to_json(),
             "calibration": dict(self.calibration),
             "metrics": dict(self.metrics),
@@ -65,13 +67,17 @@ def read_manifest(url: str) -> Manifest:
             data = json.load(file)
         if data["format"] != FORMAT:
             raise CheckpointError(f"expected checkpoint format {FORMAT}, got {data['format']!r} in {url}")
+        if data["versions"] != VERSIONS:
+            made = f"made under {data['versions']}, in {url}"
+            raise CheckpointError(f"expected a checkpoint made under {VERSIONS}, got one {made}: fit it again")
         config = ModelConfig.from_json(data["model"])
         prints = data["fingerprints"]
         return Manifest(config, prints["model"], prints["towers"], data["calibration"], data.get("metrics", {}))
     except FileNotFoundError as err:
         raise CheckpointError(f"expected a checkpoint folder with {CONFIG_FILE}, got nothing at {url}") from err
-    except (OSError, ImportError, ValueError, KeyError, TypeError, ConfigError) as err:
-        raise CheckpointError(f"expected a whole {CONFIG_FILE} in {url}, got one that does not read: {err}") from err
+    except (OSError, ImportError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError) as err:
+        why = " ".join(str(err).split())
+        raise CheckpointError(f"expected a whole {CONFIG_FILE} in {url}, got one that does not read: {why}") from err
 
 
 def read_history(url: str) -> tuple[History, float] | None:
@@ -84,7 +90,7 @@ def read_history(url: str) -> tuple[History, float] | None:
 
     try:
         with fsspec.open(join(url, HISTORY_FILE), "rb") as file:
-            table = parquet.read_table(file)
+            table = parquet.read_table(file, use_threads=False, pre_buffer=False)
         meta = json.loads(table.schema.metadata[b"tryon"])
         rows = table.to_pylist()
         counts: list[tuple[Key, Any]] = [(_key(row), (row["small"], row["fit"], row["large"])) for row in rows]

@@ -1,6 +1,7 @@
 """The model: towers encode each part alone, a fusion per view joins them, a head per task answers.
 
-It knows parts only by the registry's kinds and owners, so a new part is an entry in `batch` and a line of config.
+It knows given parts only by the registry's kinds and owners, so a new part is an entry in `batch` and a line of config. Two
+parts it derives itself from what tasks say: `ease`, and `verdict`, from which alone the match is then told.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .errors import ConfigError, expected_one_of
 from .fusion import Fusion
 from .image_encoder import ImageEncoder
 from .numbers_encoder import NumbersEncoder
-from .tasks import TASKS, View, agreement, ease
+from .tasks import TASKS, View, ease, verdict
 from .text import TextArrays, text_arrays
 from .text_encoder import TextEncoder
 
@@ -44,12 +45,11 @@ class Model(nn.Module):
                 raise ConfigError(expected_one_of("task", task, TASKS))
         if "ease" in config.parts and not ("body" in config.tasks and "size" in config.parts):
             raise ConfigError("expected task body and part size with part ease, which is their difference")
-        if "taste" in config.parts and not {*LOOK_TASKS} <= {*config.tasks}:
-            raise ConfigError(f"expected tasks {', '.join(LOOK_TASKS)} with part taste, which compares them")
-        views = dict.fromkeys(TASKS[task].view for task in config.tasks)
+        if "verdict" in config.parts and not {"fit", "match", *LOOK_TASKS} <= {*config.tasks}:
+            raise ConfigError(f"expected tasks fit, match, {', '.join(LOOK_TASKS)} with part verdict, which joins them")
+        views = [view for view in dict.fromkeys(self.view(task) for task in config.tasks) if view != "verdict"]
         self.fusions = nn.ModuleDict({view: Fusion(config.fusion, self._dims(view), self._sides(view)) for view in views})
-        width = config.fusion.width
-        self.heads = nn.ModuleDict({task: nn.Linear(width, TASKS[task].num_outputs) for task in config.tasks})
+        self.heads = nn.ModuleDict({task: nn.Linear(self._width(task), TASKS[task].num_outputs) for task in config.tasks})
 
     def encode(self, part: str, values: Any) -> Tensor:
         """Return float32[U, dim], one embedding per value, none depending on its neighbours.
@@ -98,11 +98,19 @@ class Model(nn.Module):
             difference = ease(body, numbers[index][:, _CHART_COLUMNS])
             rows = torch.arange(num_rows, device=numbers.device).masked_fill(index < 0, -1)
             embedded = {**embedded, "ease": (self.encode("ease", difference), rows)}
-        if "taste" in self.config.parts:
-            compared = agreement({task: raw.detach() for task, raw in outputs.items()})
-            rows = torch.arange(num_rows, device=compared.device)
-            embedded = {**embedded, "taste": (self.encode("taste", compared), rows)}
-        return outputs | self._heads(("pair",), embedded, num_rows)
+        outputs |= self._heads(("pair",), embedded, num_rows)
+        if "verdict" in self.config.parts:
+            said = verdict({task: raw.detach() for task, raw in outputs.items()})
+            outputs["match"] = self.heads["match"](self.encode("verdict", said))
+        return outputs
+
+    def view(self, task: str) -> View:
+        """Return what a task sees; the match sees `verdict` alone where the config has it.
+
+        Kept and returned tell little of each order. From everything at once a model learns the orders by heart; from what
+        fit and taste say, which have targets of their own, it learns how shoppers weigh them.
+        """
+        return "verdict" if task == "match" and "verdict" in self.config.parts else TASKS[task].view
 
     def forward(self, batch: Mapping[str, Column[Any]]) -> dict[str, Tensor]:
         """Return each task's raw outputs, float32[B, num_outputs]."""
@@ -112,7 +120,7 @@ class Model(nn.Module):
     def _heads(self, views: tuple[View, ...], embedded: Embedded, num_rows: int) -> dict[str, Tensor]:
         outputs: dict[str, Tensor] = {}
         for view in views:
-            tasks = [task for task in self.config.tasks if TASKS[task].view == view]
+            tasks = [task for task in self.config.tasks if self.view(task) == view]
             if tasks:
                 features = self._fused(view, embedded, num_rows)
                 outputs |= {task: self.heads[task](features) for task in tasks}
@@ -150,9 +158,14 @@ class Model(nn.Module):
         )
         return shopper, garment
 
+    def _width(self, task: str) -> int:
+        if self.view(task) == "verdict":
+            return self.config.towers[self.config.parts["verdict"]].embedding_dim
+        return self.config.fusion.width
+
     def _dims(self, view: View) -> dict[str, int]:
         owner = "shopper" if view == "taste" else view
-        seen = [p for p in self.config.parts if view == "pair" or part_named(p).owner == owner]
+        seen = [p for p in self.config.parts if p != "verdict" and (view == "pair" or part_named(p).owner == owner)]
         if not seen:
             raise ConfigError(f"expected parts that belong to the {owner}, got {sorted(self.config.parts)}")
         return {part: self.config.towers[self.config.parts[part]].embedding_dim for part in seen}

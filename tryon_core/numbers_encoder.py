@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from .batch import Part
 from .config import NumbersTower
 
-_DEFAULT_STD = 5.0
-
 
 class NumbersEncoder(nn.Module):
     """Standardises what is known, says what is unknown, and embeds both by two layers."""
@@ -22,7 +20,7 @@ class NumbersEncoder(nn.Module):
     def __init__(self, tower: NumbersTower, part: Part) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(part.width))
-        self.register_buffer("std", torch.full((part.width,), _DEFAULT_STD))
+        self.register_buffer("std", torch.full((part.width,), part.spread))
         self.register_buffer("seen", torch.ones(part.width))
         self.layers = nn.Sequential(
             nn.Linear(2 * part.width, tower.hidden), nn.GELU(), nn.Linear(tower.hidden, tower.embedding_dim), nn.GELU()

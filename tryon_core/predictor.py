@@ -26,6 +26,7 @@ class Prediction:
     """P(kept) of that garment in that size."""
     garment_id: str
     size: str
+    """Empty where the garment lists no sizes."""
     fit: dict[str, float]
     """P(small), P(fit), P(large); empty where the model does not tell fit."""
     measurements: dict[str, float]
@@ -70,7 +71,8 @@ class Predictor:
         garment = self._garments[best.garment]
         fit = dict(zip(FIT_CLASSES, map(float, scores.fit[best.row]), strict=True)) if len(scores.fit) else {}
         body = dict(zip(MEASUREMENTS, map(float, scores.body[best.row]), strict=True)) if len(scores.body) else {}
-        size = garment.sizes[int(offers.size[best.row])].label
+        place = int(offers.size[best.row])
+        size = garment.sizes[place].label if place >= 0 else ""
         seen = bool({*shopper} - {"shopper_words"})
         known = ("nothing", "words", "photo", "both")[("shopper_words" in shopper) + 2 * seen]
         widths = self._checkpoint.manifest.calibration.get("body_half_width", {}).get(known, {})

@@ -17,12 +17,12 @@ _PARTS = {
     "size": "size",
     "history": "history",
     "ease": "ease",
-    "taste": "taste",
+    "verdict": "verdict",
 }
 
 
-_TASKS = {"match": 2.0, "fit": 1.0, "body": 1.0} | {t: 0.5 if t.startswith("taste") else 0.2 for t in LOOK_TASKS}
-"""Looks and taste in them are learnt beside the match, which compares them: from kept and returned alone it would not
+_TASKS = {"match": 1.0, "fit": 1.0, "body": 1.0} | {t: 0.5 if t.startswith("taste") else 0.2 for t in LOOK_TASKS}
+"""Looks and the taste in them are learnt beside the match, which compares them: from kept and returned alone it would not
 find out in any reasonable time that a colour in the words is one in the picture."""
 
 
@@ -64,7 +64,7 @@ def _tiny() -> ModelConfig:
             "size": numbers,
             "history": numbers,
             "ease": numbers,
-            "taste": numbers,
+            "verdict": numbers,
         },
         fusion=FusionConfig(width=32, depth=1, interactions=True),
         tasks=_TASKS,
@@ -84,7 +84,7 @@ def _base() -> ModelConfig:
             "size": NumbersTower(),
             "history": NumbersTower(embedding_dim=32, hidden=32),
             "ease": NumbersTower(),
-            "taste": NumbersTower(embedding_dim=32, hidden=32),
+            "verdict": NumbersTower(embedding_dim=32, hidden=32),
         },
         fusion=FusionConfig(kind="concat", width=128, depth=2, interactions=True, dropout=0.1),
         tasks=_TASKS,
@@ -105,7 +105,7 @@ def _large() -> ModelConfig:
             "size": NumbersTower(embedding_dim=128, hidden=128),
             "history": NumbersTower(embedding_dim=64, hidden=64),
             "ease": NumbersTower(embedding_dim=128, hidden=128),
-            "taste": NumbersTower(embedding_dim=64, hidden=64),
+            "verdict": NumbersTower(embedding_dim=64, hidden=64),
         },
         fusion=FusionConfig(kind="attention", width=512, depth=4, num_heads=8, interactions=True, dropout=0.1),
         tasks=_TASKS,

@@ -33,7 +33,8 @@ class Profile:
 def shopper_words(text: str, profile: Profile | None = None) -> str | None:
     """Return free text and profile as one text, the profile first; None where neither says anything.
 
-    Age and owned garments stay out: no training text has them, and words never seen move an answer at random.
+    Age, owned garments and a sex in words of the shopper's own stay out: no training text has them, and words never seen
+    move an answer at random.
     """
     said = [*(_sentences(profile) if profile else ()), text.strip()]
     return ". ".join(sentence for sentence in said if sentence) or None
@@ -44,6 +45,11 @@ def _sentences(profile: Profile) -> list[str]:
         f"{profile.height_cm:g} cm" if profile.height_cm else "",
         f"{profile.weight_kg:g} kg" if profile.weight_kg else "",
         f"usually size {profile.usual_size}" if profile.usual_size else "",
-        profile.sex,
+        _SEXES.get(profile.sex.strip().casefold(), ""),
         profile.preferences,
     ]
+
+
+_SEXES = dict.fromkeys(("female", "f", "woman", "women", "w", "女", "女性"), "woman")
+_SEXES |= dict.fromkeys(("male", "m", "man", "men", "男", "男性"), "man")
+"""What forms call a sex, in the words that shoppers use."""

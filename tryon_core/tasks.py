@@ -1,6 +1,6 @@
 """Tasks: what is predicted from a fused view of an example, how it is scored, and what the numbers mean.
 
-A new task is one class, one line in `TASKS` and one test.
+A new task is one line in `TASKS`, a class where no kind of target here fits, and one test.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from .batch import FIT_CLASSES, LOOKS, MEASUREMENTS
 
-View = Literal["pair", "shopper", "taste", "garment"]
+View = Literal["pair", "shopper", "taste", "garment", "verdict"]
 """What a task sees, and which tasks share a fusion: everything, the shopper's parts, the same for what they like (which a
-body's numbers would drown), or the garment's parts."""
+body's numbers would drown), the garment's parts, or part `verdict` alone: see `Model.view`."""
 
 
 class Task(Protocol):
@@ -34,6 +34,11 @@ class Task(Protocol):
         ...
 
 
+def known(target: Tensor) -> Tensor:
+    """Return which entries of a target are known, a bool of its shape: those not NaN, of classes those not −1."""
+    return ~target.isnan() if target.is_floating_point() else target >= 0
+
+
 class Match:
     """P(kept): the size and the style suit. Target float32[B], 1 kept, 0 returned, NaN unknown."""
 
@@ -42,12 +47,29 @@ class Match:
 
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         """Return the binary cross-entropy of float32[B, 1] logits."""
-        known = ~target.isnan()
-        return F.binary_cross_entropy_with_logits(outputs[known, 0], target[known]) if known.any() else outputs.sum() * 0
+        return _binary(outputs[:, 0], target)
 
     def predict(self, outputs: Tensor, temperature: float) -> Tensor:
         """Return float32[B], probabilities."""
         return (outputs[:, 0] / temperature).sigmoid()
+
+
+class Taste:
+    """P(kept) of a garment of each class. Target float32[B, C], at the garment's class 1 kept, 0 returned; else NaN."""
+
+    view: View = "taste"
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self.num_outputs = len(names)
+
+    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Return the binary cross-entropy of the logits, float32[B, C], of classes that were met."""
+        return _binary(outputs, target)
+
+    def predict(self, outputs: Tensor, temperature: float) -> Tensor:
+        """Return float32[B, C], a probability per class."""
+        return (outputs / temperature).sigmoid()
 
 
 class Classes:
@@ -55,11 +77,12 @@ class Classes:
 
     def __init__(self, view: View, names: tuple[str, ...]) -> None:
         self.view: View = view
+        self.names = names
         self.num_outputs = len(names)
 
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         """Return the cross-entropy of float32[B, C] logits."""
-        return F.cross_entropy(outputs, target, ignore_index=-1) if (target >= 0).any() else outputs.sum() * 0
+        return F.cross_entropy(outputs, target, ignore_index=-1) if known(target).any() else outputs.sum() * 0
 
     def predict(self, outputs: Tensor, temperature: float) -> Tensor:
         """Return float32[B, C], probabilities that sum to 1."""
@@ -76,9 +99,9 @@ class Body:
 
     def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
         """Return the mean squared error in units of `spread`."""
-        known = ~target.isnan()
+        told = known(target)
         scaled = (target - outputs.new_tensor(self.centre)) / outputs.new_tensor(self.spread)
-        return F.mse_loss(outputs[known], scaled[known]) if known.any() else outputs.sum() * 0
+        return F.mse_loss(outputs[told], scaled[told]) if told.any() else outputs.sum() * 0
 
     def predict(self, outputs: Tensor, temperature: float) -> Tensor:
         """Return float32[B, M] in cm and kg; a temperature does not apply."""
@@ -90,22 +113,23 @@ TASKS: dict[str, Task] = {
     "fit": Classes("pair", FIT_CLASSES),
     "body": Body(),
     **{look: Classes("garment", names) for look, names in LOOKS.items()},
-    **{f"taste_{look}": Classes("taste", names) for look, names in LOOKS.items()},
+    **{f"taste_{look}": Taste(names) for look, names in LOOKS.items()},
 }
-"""`taste_…` is how what the shopper keeps looks; its target is the garment's look where it was kept, else −1."""
 
 
-def agreement(outputs: Mapping[str, Tensor]) -> Tensor:
-    """Return part `taste`, float32[B, len(LOOKS)]: log Σ_c P(shopper keeps c) P(garment is c) for every look.
+def verdict(outputs: Mapping[str, Tensor]) -> Tensor:
+    """Return part `verdict`, float32[B, len(VERDICT_FIELDS)], what the other tasks say of each pair.
+
+    A look's entry is the log-odds of Σ_c P(garment is c) P(shopper keeps c).
 
     Args:
-        outputs: the raw outputs of the tasks of every look, and of the taste in it.
+        outputs: the raw outputs of task `fit`, and of the tasks of every look and of the taste in it.
     """
 
-    def log_chance(look: str) -> Tensor:
-        return (outputs[look].log_softmax(dim=1) + outputs[f"taste_{look}"].log_softmax(dim=1)).logsumexp(dim=1)
+    def log_odds(look: str) -> Tensor:
+        return (outputs[look].softmax(dim=1) * outputs[f"taste_{look}"].sigmoid()).sum(dim=1, keepdim=True).logit(1e-4)
 
-    return torch.stack([log_chance(look) for look in LOOKS], dim=1)
+    return torch.cat([outputs["fit"].log_softmax(dim=1), *(log_odds(look) for look in LOOKS)], dim=1)
 
 
 def ease(body: Tensor, chart: Tensor) -> Tensor:
@@ -116,3 +140,8 @@ def ease(body: Tensor, chart: Tensor) -> Tensor:
         chart: float32[B, 2K], (low, high) per measurement.
     """
     return chart - torch.repeat_interleave(body, 2, dim=1)
+
+
+def _binary(logits: Tensor, target: Tensor) -> Tensor:
+    told = known(target)
+    return F.binary_cross_entropy_with_logits(logits[told], target[told]) if told.any() else logits.sum() * 0

@@ -1,4 +1,7 @@
-"""Text encoders: hashed tokens with their numbers to one embedding per text; a new one is a class and a line."""
+"""Text encoders: hashed tokens with their numbers to one embedding per text.
+
+A new encoder is one class, one line in `ENCODERS` and its name in `config.TEXT_ENCODERS`, which torch-free code reads.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .config import TextTower
+from .config import TEXT_ENCODERS, TextTower
 
 _PERIODS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 """Of the sines and cosines that tell a number to the sequence, in its own unit; from 8 on, so that numbers one apart are
@@ -110,3 +113,4 @@ class Transformer(nn.Module):
 
 
 ENCODERS: dict[str, type[Lstm | Transformer]] = {"lstm": Lstm, "gru": Gru, "transformer": Transformer}
+assert tuple(ENCODERS) == TEXT_ENCODERS

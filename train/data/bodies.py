@@ -75,7 +75,7 @@ _LIMBS = {
     "wrist_width_cm": ("wrist_cm", 1.1),
     "neck_width_cm": ("neck_cm", 0.97),
 }
-_LIMB_SPREAD = 0.035
+_LIMB_SPREAD = 0.06
 """SD of the logarithm of a limb's seen width about girth / pi: limbs aren't round."""
 TRAITS = (*SURVEYED, *_LIMBS)
 """Columns of `Bodies.values`."""
