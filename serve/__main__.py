@@ -3,44 +3,64 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
+import re
 import shlex
+import shutil
 import signal
+import socket
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
 
 from tryon_core.catalogue import SAMPLE
 from tryon_core.cli import OneLineParser
 from tryon_core.errors import TryonError
 from tryon_core.manifest import read_manifest
 
-from .config import Settings, set_fast_flags
+from .config import Settings, metrics_folder, set_fast_flags
 
+logger = logging.getLogger(__name__)
 _READY_WITHIN_S = 240.0
 _LOGS = "/tmp/ray/session_latest/logs/serve"
 _QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return its exit status: 0, 1 for a failed run, 2 for bad use."""
+    """Run the command line; return its exit status.
+
+    0: served until stopped; 1: a failed run; 2: bad use; 130: stopped before it served.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     options = _parser().parse_args(argv)
     try:
-        settings = Settings.from_args(dict(_pair(setting) for setting in options.settings))
-        read_manifest(settings.checkpoint)
+        return _served(options)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except TryonError as err:
-        sys.stderr.write(f"serve: {err}\n")
+        sys.stderr.write(f"serve: {_one_line(err)}\n")
         return 2
+
+
+def _served(options: argparse.Namespace) -> int:
+    settings = Settings.from_args(dict(_pair(setting) for setting in options.settings))
+    read_manifest(settings.checkpoint)  # a wrong path is told before Ray is imported, which takes seconds
+    application = _application(settings)
     try:
-        return _run(settings, options.host, options.port)
-    except (TryonError, RuntimeError) as err:
-        sys.stderr.write(f"serve: {str(err).splitlines()[0]} (logs: {_LOGS})\n")
+        _require_free(options.host, options.port)
+        return _run(application, settings, options.host, options.port)
+    except Exception as err:
+        logger.debug("what failed", exc_info=True)
+        sys.stderr.write(f"serve: {_one_line(err)}\n")
         return 1
 
 
@@ -49,9 +69,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="serve on this machine until Ctrl-C")
     run.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    run.add_argument("--port", type=int, default=8000, help="port to listen on (default %(default)s)")
+    run.add_argument("--port", type=_port, default=8000, help="port to listen on (default %(default)s)")
     run.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="settings, as cache=redis://127.0.0.1:6379")
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65_536:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text!r}")
+    return int(text)
 
 
 def _pair(setting: str) -> tuple[str, str]:
@@ -61,44 +87,93 @@ def _pair(setting: str) -> tuple[str, str]:
     return name, value
 
 
-def _run(settings: Settings, host: str, port: int) -> int:
+def _application(settings: Settings) -> Any:
     set_fast_flags()
-    import ray  # after the flags: Serve reads them when it is imported
+    from .graph import build  # after the flags: Serve reads them when it is imported
+
+    return build(settings.to_args())
+
+
+def _require_free(host: str, port: int) -> None:
+    """Check that nobody listens there: Ray would find out late, or share the port.
+
+    Raises:
+        OSError: the port is taken, or the host is none of this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        socket.create_server((host, port), family=family).close()
+    except OSError as err:
+        raise OSError(f"expected a free port, got {port} on {host}: {err.strerror}") from None
+
+
+def _one_line(err: BaseException) -> str:
+    """Return what an error comes down to: its own sentence, or the last line of its innermost cause."""
+    while err.__cause__ is not None and not isinstance(err, TryonError):
+        err = err.__cause__
+    lines = [line.strip() for line in _ANSI.sub("", str(err)).splitlines() if line.strip()]
+    return lines[-1] if lines else type(err).__name__
+
+
+def _run(application: Any, settings: Settings, host: str, port: int) -> int:
+    import ray
     from ray import serve
 
-    from .graph import build
-
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    # A Ray of its own: another one's applications are not ours to end. A laptop with one core still gets the graph, whose
-    # deployments reserve 1.4 CPUs together.
-    ray.init("local", num_cpus=max(2, os.cpu_count() or 2), include_dashboard=False, **_QUIET)
+    stop: Callable[[], None] = serve.shutdown
+    _interrupt_on_signals()
     try:
-        serve.start(http_options={"host": host, "port": port})
-        serve.run(build(settings.to_args()), name="tryon", route_prefix="/")
-        address = f"http://{host}:{port}"
-        if _wait_until_ready(address, stop):
-            sys.stdout.write(_greeting(address))
-            sys.stdout.flush()
-            stop.wait()
-        return 0 if stop.is_set() else 1
+        # A Ray of its own: another one's applications are not ours to end. A laptop with one core still gets the graph,
+        # whose deployments reserve 1.4 CPUs together.
+        ray.init("local", num_cpus=max(2, os.cpu_count() or 2), include_dashboard=False, **_QUIET)
+        _interrupt_on_signals()  # Ray has its own way of ending at SIGTERM
+        folder = metrics_folder(settings, ray.get_runtime_context().get_node_id())
+        try:
+            serve.start(http_options={"host": host, "port": port})
+            serve.run(application, name="tryon", route_prefix="/")
+            return _serve_until_stopped(f"http://{host}:{port}", read_manifest(settings.checkpoint).fingerprint)
+        finally:
+            try:
+                stop()
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
     finally:
-        serve.shutdown()  # type: ignore[no-untyped-call]
         ray.shutdown()
 
 
-def _wait_until_ready(address: str, stop: threading.Event) -> bool:
-    begun = time.monotonic()
-    while not stop.wait(0.5):
+def _interrupt_on_signals() -> None:
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+
+
+def _serve_until_stopped(address: str, model: str) -> int:
+    if not _wait_until_ready(address, model):
+        return 1
+    sys.stdout.write(_greeting(address))
+    sys.stdout.flush()
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    return 0
+
+
+def _wait_until_ready(address: str, model: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the address is this machine's
+    begun, last = time.monotonic(), "nothing"
+    while time.monotonic() - begun < _READY_WITHIN_S:
         try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=2) as answer:
-                if answer.status == 200:
-                    return True
-        except (urllib.error.URLError, OSError) as err:
-            if time.monotonic() - begun > _READY_WITHIN_S:
-                sys.stderr.write(f"serve: expected the graph to be ready within {_READY_WITHIN_S:.0f} s, got {err}\n")
-                return False
+            with opener.open(f"{address}/readyz", timeout=2) as answer:
+                got = json.load(answer).get("model")
+            if got == model:
+                return True
+            last = f"model {got}"
+        except (urllib.error.URLError, OSError, ValueError) as err:
+            last = str(err)
+        time.sleep(0.5)
+    sys.stderr.write(
+        f"serve: expected model {model} to be ready within {_READY_WITHIN_S:.0f} s, got {last} (logs: {_LOGS})\n"
+    )
     return False
 
 

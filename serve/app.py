@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from tryon_core.errors import TryonError
 
+from .admission import Admission
 from .config import Settings
 from .envelope import Envelope, problem
 from .errors import RouteError
@@ -22,7 +23,7 @@ from .metrics import Metrics
 from .recommender import Recommender
 from .routes import health, pages, predict, recommendations
 from .routes.health import Probe
-from .schema import RecommendationsIn
+from .schema import ProblemOut, RecommendationsIn
 
 
 class Service(Protocol):
@@ -30,6 +31,7 @@ class Service(Protocol):
 
     settings: Settings
     metrics: Metrics
+    admission: Admission
 
     @property
     def recommender(self) -> Recommender:
@@ -52,7 +54,9 @@ def build_app(service: Service) -> FastAPI:
         version="1",
         summary="Size and style recommendation from a shopper's photo and words.",
         lifespan=lifespan,
-        middleware=[Middleware(Envelope, metrics=service.metrics, timeout_ms=service.settings.timeout_ms)],
+        docs_url=None,  # its own page, which asks no third party for scripts
+        redoc_url=None,
+        middleware=[_envelope(service)],
     )
     app.state.service, app.state.probe = service, probe
     for routes in (predict, recommendations, health, pages):
@@ -61,6 +65,11 @@ def build_app(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, _on_route_error)
     _describe(app)
     return app
+
+
+def _envelope(service: Service) -> Middleware:
+    timeout_ms = service.settings.timeout_ms
+    return Middleware(Envelope, metrics=service.metrics, admission=service.admission, timeout_ms=timeout_ms)
 
 
 async def _on_error(request: Request, err: Exception) -> Response:
@@ -73,8 +82,8 @@ async def _on_route_error(request: Request, err: Exception) -> Response:
 
 
 def _describe(app: FastAPI) -> None:
-    """Add the bodies that are read by hand to the generated OpenAPI page."""
+    """Add the bodies that are read and the problems that are written by hand to the generated OpenAPI page."""
     generated = app.openapi()
-    schema: dict[str, Any] = RecommendationsIn.model_json_schema(ref_template="#/components/schemas/{model}")
-    parts = schema.pop("$defs")
-    generated["components"]["schemas"] |= parts | {"RecommendationsIn": schema}
+    for model in (RecommendationsIn, ProblemOut):
+        schema: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        generated["components"]["schemas"] |= schema.pop("$defs") | {model.__name__: schema}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from .errors import OverloadedError, UnavailableError
 
 T = TypeVar("T")
 R = TypeVar("R")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Limits:
     """Calls open at once: one at work, one under way."""
     queued: int = 512
     """Items that may wait."""
+    seconds: float = 30.0
+    """Longest life of a call; then it is given up, and its slot is free."""
 
 
 @dataclass
@@ -63,6 +67,11 @@ class Batcher(Generic[T, R]):
         self._queue: deque[_Waiting[T, R]] = deque()
         self._open: set[asyncio.Task[None]] = set()
 
+    @property
+    def num_waiting(self) -> int:
+        """Items that wait for a free slot and whose callers are still there."""
+        return sum(not waiting.result.done() for waiting in self._queue)
+
     async def submit(self, item: T, waited: Callable[[float], None] = lambda ms: None) -> R:
         """Return the item's own result.
 
@@ -71,6 +80,7 @@ class Batcher(Generic[T, R]):
 
         Raises:
             OverloadedError: too many items wait already.
+            UnavailableError: the call took too long, or ended without a result for each item.
             Exception: whatever the call gave for this item, or raised.
         """
         if len(self._queue) >= self._limits.queued:
@@ -91,6 +101,17 @@ class Batcher(Generic[T, R]):
             task = asyncio.get_running_loop().create_task(self._run(batch), context=context)
             self._open.add(task)
             task.add_done_callback(self._closed, context=context)
+            self._watch(task, batch, context)
+
+    def _watch(self, task: asyncio.Task[None], batch: Sequence[_Waiting[T, R]], context: contextvars.Context) -> None:
+        """Give up a call once all its callers have gone."""
+
+        def left(_: asyncio.Future[R]) -> None:
+            if all(waiting.result.cancelled() for waiting in batch):
+                task.cancel()
+
+        for waiting in batch:
+            waiting.result.add_done_callback(left, context=context)
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._open.discard(task)
@@ -111,19 +132,31 @@ class Batcher(Generic[T, R]):
         return batch
 
     async def _run(self, batch: list[_Waiting[T, R]]) -> None:
+        try:
+            results = await self._results(batch)
+        except (Exception, asyncio.CancelledError) as err:
+            logger.debug("a call of %d items failed", len(batch), exc_info=True)
+            # Told to every caller, so that none waits on.
+            lost = UnavailableError("the stage's call was cancelled") if isinstance(err, asyncio.CancelledError) else err
+            results = [lost] * len(batch)
+        for waiting, result in zip(batch, results, strict=True):
+            _settle(waiting.result, result)
+
+    async def _results(self, batch: list[_Waiting[T, R]]) -> Sequence[R | Exception]:
         self._observe(len(batch))
         now = asyncio.get_running_loop().time()
         for waiting in batch:
             waiting.waited(1000 * (now - waiting.since))
         try:
-            results = await self._call([waiting.item for waiting in batch])
-            if len(results) != len(batch):
-                raise UnavailableError(f"expected {len(batch)} results, got {len(results)}")
-        except (Exception, asyncio.CancelledError) as err:  # noqa: BLE001  # told to every caller, so that none waits on
-            lost = UnavailableError("the stage's call was cancelled") if isinstance(err, asyncio.CancelledError) else err
-            results = [lost] * len(batch)
-        for waiting, result in zip(batch, results, strict=True):
-            _settle(waiting.result, result)
+            async with asyncio.timeout(self._limits.seconds) as limit:
+                results = await self._call([waiting.item for waiting in batch])
+        except TimeoutError as err:
+            if not limit.expired():
+                raise
+            raise UnavailableError(f"expected the stage to answer within {self._limits.seconds:g} s, got nothing") from err
+        if len(results) != len(batch):
+            raise UnavailableError(f"expected {len(batch)} results, got {len(results)}")
+        return results
 
 
 def _settle(future: asyncio.Future[R], result: R | Exception) -> None:

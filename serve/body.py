@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -18,6 +19,8 @@ from .errors import FieldsError, NotParseableError
 
 M = TypeVar("M", bound=BaseModel)
 _MAX_TEXT_BYTES = 64 * 1024
+_MAX_POINTER = 200
+"""Characters of a pointer that an answer shows."""
 _MAX_TOLD = 100
 """Wrong fields that an answer names."""
 
@@ -35,6 +38,7 @@ async def read_json(request: Request, model: type[M], max_bytes: int) -> M:
 
     Raises:
         TooLargeError: over `max_bytes`.
+        OverloadedError: too many bytes are in flight.
         NotParseableError: not JSON.
         FieldsError: a field is unknown, missing, of another type or out of range.
     """
@@ -45,7 +49,8 @@ async def read_json(request: Request, model: type[M], max_bytes: int) -> M:
         problems = err.errors(include_url=False, include_context=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
             raise NotParseableError(f"expected JSON: {problems[0]['msg']}") from err
-        raise FieldsError([(_pointer(p["loc"]), p["msg"]) for p in problems[:_MAX_TOLD]]) from err
+        told = [(_pointer(p["loc"]), p["msg"].removeprefix("Value error, ")) for p in problems[:_MAX_TOLD]]
+        raise FieldsError(told) from err
 
 
 async def read_form(request: Request, max_bytes: int, files: tuple[str, ...], texts: tuple[str, ...]) -> Form:
@@ -53,36 +58,58 @@ async def read_form(request: Request, max_bytes: int, files: tuple[str, ...], te
 
     Raises:
         TooLargeError: over `max_bytes`, or a text over 64 KiB.
-        NotParseableError: not multipart.
+        NotParseableError: not multipart, or a text that is not UTF-8.
+        OverloadedError: too many bytes are in flight.
         InputError: a part is unknown, comes twice, or is a file where a text belongs or the other way round.
     """
     content = await _read(request, max_bytes)
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise NotParseableError("expected a multipart/form-data body")
-    data = await _parse(request, content)
+    data = await _parse(content, _boundary(request, content))
+    try:
+        return await _form(data, files, texts)
+    finally:
+        await data.close()
+
+
+async def _form(data: FormData, files: tuple[str, ...], texts: tuple[str, ...]) -> Form:
     form = Form()
-    for name, value in data.multi_items():
+    for told, value in data.multi_items():
+        name = _utf8(told)
+        pointer = _pointer((name,))
         if name not in files + texts:
-            raise InputError(f"expected parts {', '.join(files + texts)}, got {name!r}", f"/{name[:100]}")
+            raise InputError(f"expected parts {', '.join(files + texts)}, got {name[:_MAX_POINTER]!r}", pointer)
         if name in form.files or name in form.texts:
-            raise InputError("expected the part once, got it twice", f"/{name}")
+            raise InputError("expected the part once, got it twice", pointer)
         if isinstance(value, UploadFile) != (name in files):
-            raise InputError(f"expected a {'file' if name in files else 'text'}", f"/{name}")
+            raise InputError(f"expected a {'file' if name in files else 'text'}", pointer)
         if isinstance(value, UploadFile):
             form.files[name] = await value.read()
         else:
-            form.texts[name] = value
+            form.texts[name] = _utf8(value)
     return form
 
 
-async def _parse(request: Request, content: bytes) -> FormData:
+def _boundary(request: Request, content: bytes) -> bytes:
+    """Return what stands between the parts of a multipart body that is whole."""
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind.lower() != b"multipart/form-data":
+        raise NotParseableError("expected a multipart/form-data body")
+    boundary = options.get(b"boundary", b"")
+    if not re.fullmatch(rb"[!#-\[\]-~ ]{1,70}", boundary):
+        raise NotParseableError("expected a multipart/form-data body whose header names its boundary, 1 to 70 characters")
+    if not content.rstrip().endswith(b"--" + boundary + b"--"):
+        raise NotParseableError("expected a multipart/form-data body that ends with its boundary, got one cut short")
+    return boundary
+
+
+async def _parse(content: bytes, boundary: bytes) -> FormData:
     async def stream() -> AsyncGenerator[bytes, None]:
         yield content
 
-    _, options = parse_options_header(request.headers["content-type"])
-    if b"--" + options.get(b"boundary", b"") + b"--" not in content:
-        raise NotParseableError("expected a multipart/form-data body that ends with its boundary, got one cut short")
-    parser = MultiPartParser(request.headers, stream(), max_files=8, max_fields=8, max_part_size=_MAX_TEXT_BYTES)
+    # The parser believes the charset that a caller names and reads as Latin-1 what does not fit it. Told that everything
+    # is Latin-1, it keeps every byte, and what they mean is decided by `_utf8`.
+    kind = b'multipart/form-data; charset=latin-1; boundary="' + boundary + b'"'
+    headers = Headers(raw=[(b"content-type", kind)])
+    parser = MultiPartParser(headers, stream(), max_files=8, max_fields=8, max_part_size=_MAX_TEXT_BYTES)
     parser.spool_max_size = len(content) + 1  # never to disk
     try:
         return await parser.parse()
@@ -94,6 +121,13 @@ async def _parse(request: Request, content: bytes) -> FormData:
         raise NotParseableError(f"expected a multipart/form-data body: {err}") from err
 
 
+def _utf8(latin: str) -> str:
+    try:
+        return latin.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError as err:
+        raise NotParseableError(f"expected texts and names in UTF-8: {err.reason} at byte {err.start}") from err
+
+
 async def _read(request: Request, max_bytes: int) -> bytes:
     told = request.headers.get("content-length", "0")
     if told.isdecimal() and int(told) > max_bytes:
@@ -103,9 +137,13 @@ async def _read(request: Request, max_bytes: int) -> bytes:
         total += len(chunk)
         if total > max_bytes:
             raise TooLargeError(f"expected a body of at most {max_bytes} bytes, got more")
+        request.state.held.add(len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
+    """Return a JSON pointer that fits one line, whatever a caller named a field."""
+    whole = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in whole[:_MAX_POINTER])
+    return shown[:_MAX_POINTER]

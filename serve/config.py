@@ -6,12 +6,16 @@ import dataclasses
 import math
 import os
 import tempfile
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.errors import ConfigError, expected_one_of
+
+MAX_GARMENTS = 1000
+"""In one request, whatever the settings say: what the schema takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +35,17 @@ class Settings:
     cache_timeout_ms: float = 50.0
     """Longest wait for the shared tier; then the answer is computed without it."""
     max_body_bytes: int = 24 * 2**20
+    """Bound of one request's body."""
+    max_inflight_bytes: int = 256 * 2**20
+    """Bodies that one ingress reads or holds at the same time; more are refused with 503."""
+    max_requests: int = 192
+    """Requests at work in one ingress; more are refused with 503."""
     max_garments: int = 200
-    """Garments in one request."""
+    """Garments in one request, at most 1000."""
     timeout_ms: float = 30_000.0
-    """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one."""
+    """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one; and longest life of a call."""
+    rollout_s: float = 60.0
+    """How long, in a roll-out, the stages have to answer with the new model; then the old one stays."""
     image_batch: int = 32
     """Items in one call of the image encoder."""
     text_batch: int = 128
@@ -54,6 +65,12 @@ class Settings:
                 raise ConfigError(f"expected {field.name} over 0 and finite, got {value}")
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
+        try:
+            _ = urllib.parse.urlsplit(self.cache).port
+        except ValueError as err:
+            raise ConfigError(f"expected cache as a URL with a port from 0 to 65535, got {self.cache!r}") from err
+        if self.max_garments > MAX_GARMENTS:
+            raise ConfigError(f"expected max_garments of at most {MAX_GARMENTS}, got {self.max_garments}")
 
     @classmethod
     def from_args(cls, args: Mapping[str, Any]) -> Settings:
@@ -82,8 +99,15 @@ class Settings:
 
 
 def cache_secret() -> bytes:
-    """Return the key of the cache's content hashes, TRYON_CACHE_SECRET; empty where it is not set."""
-    return os.environ.get("TRYON_CACHE_SECRET", "").encode()[:64]
+    """Return the key of the cache's content hashes, TRYON_CACHE_SECRET; empty where it is not set.
+
+    Raises:
+        ConfigError: it has over 64 bytes.
+    """
+    secret = os.environ.get("TRYON_CACHE_SECRET", "").encode()
+    if len(secret) > 64:
+        raise ConfigError(f"expected TRYON_CACHE_SECRET of at most 64 bytes, got {len(secret)}")
+    return secret
 
 
 def fast_flags() -> dict[str, str]:
@@ -107,8 +131,9 @@ def missing_fast_flags() -> list[str]:
 
 
 def set_fast_flags() -> None:
-    """Set the fast flags that are not set; it has to come before Ray is imported."""
-    for name, value in fast_flags().items():
+    """Set the fast flags that are not set, and a short end of life; it has to come before Ray is imported."""
+    # Serve keeps a replica for half a minute for load balancers to notice that it goes; on one machine there are none.
+    for name, value in (fast_flags() | {"RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1"}).items():
         os.environ.setdefault(name, value)
 
 

@@ -12,15 +12,18 @@ from time import perf_counter
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tryon_core.errors import InputError, TryonError
 
+from .admission import Admission
 from .errors import DeadlineError, FieldsError, UnavailableError, status_of
 from .metrics import Metrics, Timings
 
 logger = logging.getLogger(__name__)
+_EXEMPT = ("/livez", "/readyz", "/metrics")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -28,11 +31,12 @@ class Envelope:
     """ASGI middleware around the whole application.
 
     Args:
+        admission: counts requests; those for the service's own state are taken on whatever it says.
         timeout_ms: a request's deadline, unless its header X-Request-Timeout-Ms asks for a shorter one.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, timeout_ms: float) -> None:
-        self._app, self._metrics, self._timeout_ms = app, metrics, timeout_ms
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, admission: Admission, timeout_ms: float) -> None:
+        self._app, self._metrics, self._admission, self._timeout_ms = app, metrics, admission, timeout_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -40,8 +44,8 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        own_id = headers.get("x-request-id", "")
-        request_id = own_id if _REQUEST_ID.fullmatch(own_id) else secrets.token_hex(8)
+        own_id = headers.get("x-request-id")
+        request_id = own_id if own_id and _REQUEST_ID.fullmatch(own_id) else secrets.token_hex(8)
         timings, begun = Timings(), perf_counter()
         scope.setdefault("state", {})
         scope["state"] |= {"request_id": request_id, "timings": timings}
@@ -52,14 +56,19 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 more = MutableHeaders(scope=message)
-                if request_id != own_id:  # Ray Serve, where it hosts the application, has set one and echoes it itself
+                if own_id is None:  # Ray Serve, where it hosts the application, has set one and echoes it itself
                     more["X-Request-Id"] = request_id
                 more["Server-Timing"] = timings.header()
             await send(message)
 
         try:
-            async with asyncio.timeout(self._deadline_ms(headers) / 1000):
-                await self._app(scope, receive, send_with_headers)
+            _check_id(own_id)
+            with self._admission.request(exempt=scope["path"] in _EXEMPT) as held:
+                scope["state"]["held"] = held
+                async with asyncio.timeout(self._deadline_ms(headers) / 1000):
+                    await self._app(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            pass  # nobody is there to be told
         except Exception as err:
             if status:
                 raise
@@ -83,6 +92,11 @@ class Envelope:
         for stage, ms in timings.ms.items():
             if ms:
                 self._metrics.stage_seconds.labels(stage).observe(ms / 1000)
+
+
+def _check_id(told: str | None) -> None:
+    if told is not None and not _REQUEST_ID.fullmatch(told):
+        raise InputError(f"expected X-Request-Id of 1 to 64 letters, digits, _, . or -, got {told[:40]!r}")
 
 
 def problem(error: Exception, request_id: str, headers: Mapping[str, str] | None = None) -> Response:

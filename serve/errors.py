@@ -13,11 +13,12 @@ class FieldsError(InputError):
     """Several fields of a body are wrong.
 
     Args:
-        fields: (JSON pointer, what is wrong) of each.
+        fields: (JSON pointer, what is wrong) of each; the pointer is empty for the body as a whole.
     """
 
     def __init__(self, fields: list[tuple[str, str]]) -> None:
-        super().__init__(f"{fields[0][0]}: {fields[0][1]}", fields[0][0])
+        pointer, detail = fields[0]
+        super().__init__(f"{pointer}: {detail}" if pointer else detail, pointer)
         self.fields = fields
 
 

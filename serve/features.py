@@ -72,6 +72,15 @@ class Features:
         new = {key: feature for features in encoded for key, feature in features.items()}
         return {asset: known.get(key) or new[key] for asset, key in keys.items()}
 
+    @property
+    def parts(self) -> list[str]:
+        """The names of the parts that are encoded."""
+        return list(self._batchers)
+
+    def num_waiting(self, stage: str) -> int:
+        """Return how many assets wait for the image or the text encoder."""
+        return sum(batcher.num_waiting for part, batcher in self._batchers.items() if part_named(part).kind == stage)
+
     async def encode(self, asset: Asset, timings: Timings) -> Feature:
         """Return an asset's feature from its encoder, past the cache."""
         return await self._batchers[asset.part].submit(asset.content, timings.waited)

@@ -8,17 +8,20 @@ HTTP ─ Ingress ──► ImageEncoder ──┐
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from ray import serve
 from ray.serve import Application
-from ray.serve.config import AutoscalingConfig
+from ray.serve.config import AutoscalingConfig, BackpressureConfig
 
-from .config import Settings, missing_fast_flags
+from .config import Settings, cache_secret, missing_fast_flags
+from .errors import UnavailableError
 from .fusion import Fusion
 from .image_encoder import ImageEncoder
 from .ingress import Ingress
+from .replica import load_servable
 from .text_encoder import TextEncoder
 
 logger = logging.getLogger(__name__)
@@ -31,9 +34,11 @@ def build(args: Mapping[str, Any]) -> Application:
         args: names and values of `config.Settings`.
 
     Raises:
-        ConfigError: a setting is unknown or wrong.
+        ConfigError: a setting is unknown or wrong, or the model lacks a task that an answer needs.
+        CheckpointError: the checkpoint does not load.
     """
     settings = Settings.from_args(args)
+    load_servable(settings.checkpoint)  # told here rather than by replicas that start again and again
     missing = missing_fast_flags()
     if missing:
         logger.warning("Serve would be faster with this environment, set before it starts: %s", " ".join(missing))
@@ -41,26 +46,44 @@ def build(args: Mapping[str, Any]) -> Application:
     image = _deployment(ImageEncoder, model, cpus=0.5, target=2.0, most=settings.max_replicas).bind()
     text = _deployment(TextEncoder, model, cpus=0.3, target=2.0, most=settings.max_replicas).bind()
     fusion = _deployment(Fusion, model, cpus=0.3, target=2.0, most=settings.max_replicas).bind()
-    ingress = _deployment(serve.ingress()(Ingress), model, cpus=0.3, target=64.0, most=settings.max_replicas)
-    application: Application = ingress.bind(settings.to_args(), image, text, fusion)
+    # The ingress refuses what is over its own limit with a problem document; Serve, above that, with plain text.
+    ingress = _deployment(
+        serve.ingress()(Ingress),
+        model,
+        cpus=0.3,
+        target=64.0,
+        most=settings.max_replicas,
+        ongoing=settings.max_requests + 64,
+    )
+    application: Application = ingress.bind(settings.to_args(), _secret(settings), image, text, fusion)
     return application
 
 
-def _deployment(cls: type, model: dict[str, str], *, cpus: float, target: float, most: int) -> Any:
+def _secret(settings: Settings) -> bytes:
+    """Return the key of the cache's content hashes, which all replicas of the ingress share."""
+    secret = cache_secret()
+    if not secret and settings.cache != "memory":
+        logger.warning("TRYON_CACHE_SECRET is not set: the next start will not find what this one leaves in the cache")
+    return secret or secrets.token_bytes(32)
+
+
+def _deployment(cls: type, model: dict[str, str], *, cpus: float, target: float, most: int, ongoing: int = 16) -> Any:
     """Return a deployment that scales from one replica to `most`, fast up and slowly down.
 
     Args:
         cpus: what a replica reserves of a node; less than it may use, so that the graph fits a laptop.
         target: calls open at a replica, on average, above which another is started. Encoders and fusion get whole
             batches, one at work and one under way; the ingress gets single requests.
+        ongoing: calls open at a replica, at most.
     """
     return serve.deployment(
         cls,
         name=cls.__name__,
         user_config=model,
         ray_actor_options={"num_cpus": cpus},
-        max_ongoing_requests=int(4 * target) if target > 8 else 16,
+        max_ongoing_requests=ongoing,
         max_queued_requests=256,
+        backpressure_config=BackpressureConfig(retry_after_s=UnavailableError.retry_after_s),
         health_check_period_s=5,
         health_check_timeout_s=20,
         graceful_shutdown_timeout_s=20,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -12,22 +11,26 @@ from typing import Any
 import ray
 from fastapi import FastAPI
 
-from tryon_core.catalogue import sample_catalogue
-from tryon_core.errors import ConfigError
-from tryon_core.manifest import read_history, read_manifest
+from tryon_core.catalogue import CatalogueItem, sample_catalogue
+from tryon_core.errors import TryonError
+from tryon_core.history import History
+from tryon_core.manifest import Manifest, read_history, read_manifest
 
+from .admission import Admission
 from .app import build_app
 from .cache import FeatureCache, LocalTier, RedisTier
-from .config import Settings, cache_secret, metrics_folder
+from .config import Settings, metrics_folder
 from .errors import UnavailableError
 from .features import Features
 from .metrics import Metrics, Timings
-from .recommender import Ask, Recommender
+from .recommender import Ask, Recommender, require_tasks
 from .schema import RecommendationsOut
 from .stages import Stages
+from .trial import Trial
 
 logger = logging.getLogger(__name__)
-_NEEDED_TASKS = ("fit", "match")
+_EVERY_S = 0.25
+"""Between two attempts with a model that the stages have not loaded yet."""
 
 
 class Ingress:
@@ -35,39 +38,83 @@ class Ingress:
 
     Args:
         settings: as `Settings.to_args` gives them.
+        secret: 1 to 64 bytes, the key of the cache's content hashes, the same for all replicas.
         image_encoder: handle of the deployment with `encode`.
         text_encoder: handle of the deployment with `encode`.
         fusion: handle of the deployment with `score`.
     """
 
-    def __init__(self, settings: Mapping[str, Any], image_encoder: Any, text_encoder: Any, fusion: Any) -> None:
+    def __init__(
+        self, settings: Mapping[str, Any], secret: bytes, image_encoder: Any, text_encoder: Any, fusion: Any
+    ) -> None:
         self.settings = Settings.from_args(settings)
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
         self.metrics = Metrics(metrics_folder(self.settings, node) if node else "")
         self._handles = (image_encoder, text_encoder, fusion)
-        self._secret = cache_secret() or _own_secret(self.settings)
+        self._secret = secret
+        self.admission = Admission(self.settings.max_requests, self.settings.max_inflight_bytes)
         self._cache = self._new_cache()
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
+        self._rolling_out = asyncio.Lock()
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Serve the model of the checkpoint that the config names, from the next request on.
+        """Serve the model of the checkpoint that the config names, once the stages answer with it.
+
+        The first model is taken as it is. A later one that does not read or with which the stages do not answer in time is
+        refused, and the old one stays: an error raised here would end the replica.
 
         Raises:
-            CheckpointError: the folder does not read.
-            ConfigError: the model lacks a task that an answer needs.
+            CheckpointError: the folder does not read, and there is no old model.
+            ConfigError: the model lacks a task that an answer needs, and there is no old model.
         """
         url = user_config["checkpoint"]
-        manifest, history = await asyncio.to_thread(lambda: (read_manifest(url), read_history(url)))
-        lacking = [task for task in _NEEDED_TASKS if task not in manifest.config.tasks]
-        if lacking:
-            raise ConfigError(f"expected a model with tasks {', '.join(_NEEDED_TASKS)}, got one without {lacking} in {url}")
+        async with self._rolling_out:
+            try:
+                new = await self._made(url)
+                if self._recommender is not None:
+                    await self._tried(new)
+            except TryonError as err:
+                if self._recommender is None:
+                    raise
+                logger.error("model %s keeps serving, %s was refused: %s", self._recommender.manifest.fingerprint, url, err)
+                return
+            self._take(new)
+
+    async def _made(self, url: str) -> Recommender:
+        def read() -> tuple[Manifest, tuple[History, float] | None, list[CatalogueItem]]:
+            return read_manifest(url), read_history(url), sample_catalogue()
+
+        manifest, history, catalogue = await asyncio.to_thread(read)
+        require_tasks(manifest, url)
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
         features = Features(manifest, self._cache, stages.encoders, self._secret)
+        return Recommender(manifest, features, stages.fusion, history, catalogue)
+
+    async def _tried(self, new: Recommender) -> None:
+        """Return once the stages answer with a model, which they load at their own pace.
+
+        Raises:
+            UnavailableError: they have not in the time that a roll-out may take.
+        """
+        trial, last = Trial(new), "nothing"
+        try:
+            async with asyncio.timeout(self.settings.rollout_s):
+                while True:
+                    try:
+                        return await trial.run()
+                    except (TryonError, RuntimeError) as err:
+                        last = str(err)
+                    await asyncio.sleep(_EVERY_S)
+        except TimeoutError as err:
+            told = f"the {trial.stage} stage to answer within {self.settings.rollout_s:g} s, got: {last}"
+            raise UnavailableError(f"expected {told}") from err
+
+    def _take(self, new: Recommender) -> None:
         if self._recommender is not None:
             self.metrics.model_info.labels(self._recommender.manifest.fingerprint).set(0)
-        self.metrics.model_info.labels(manifest.fingerprint).set(1)
-        self._recommender = Recommender(manifest, features, stages.fusion.submit, history, sample_catalogue())
+        self.metrics.model_info.labels(new.manifest.fingerprint).set(1)
+        self._recommender = new
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Return the HTTP application; Serve calls this once the replica is constructed."""
@@ -112,11 +159,3 @@ class Ingress:
             photo_ttl_s=own.photo_ttl_s,
             count=lambda tier, outcome, num: self.metrics.cache_lookups.labels(tier, outcome).inc(num),
         )
-
-
-def _own_secret(settings: Settings) -> bytes:
-    """Return a key for the content hashes where none was set: random, unless other processes must find the same names."""
-    if settings.cache == "memory":
-        return os.urandom(32)
-    logger.warning("TRYON_CACHE_SECRET is not set: whoever reads the shared cache can tell which texts were sent")
-    return b"tryon"

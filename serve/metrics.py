@@ -7,18 +7,23 @@ Labels are few and bounded: routes, statuses, stages, tiers, outcomes, reasons t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from tryon_core.errors import ConfigError
 
 from .config import tell_metrics_folder
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ITEMS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_FILE = re.compile(r"_(\d+)\.db$")
 STAGES = ("queue", "cache", "image", "text", "fusion")
 
 
@@ -27,14 +32,19 @@ class Metrics:
 
     Args:
         folder: the node's folder of metric files; made where missing. Empty keeps the numbers in this process.
+
+    Raises:
+        ConfigError: the folder is another user's.
     """
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         if folder:
-            os.makedirs(folder, exist_ok=True)
+            for own in (os.path.dirname(folder), folder):
+                _own(own)
             tell_metrics_folder(folder)
-            values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # prometheus-client may have been imported before the folder
+            make: Any = values.MultiProcessValue
+            values.ValueClass = make()  # prometheus-client may have been imported before the folder
         self._registry = registry = CollectorRegistry()
         self.requests = Counter("tryon_requests_total", "Requests answered.", ("route", "status"), registry=registry)
         self.request_seconds = Histogram(
@@ -68,9 +78,35 @@ class Metrics:
         """Return this node's totals as Prometheus text and its content type."""
         registry = self._registry
         if self._folder:
+            _forget_the_dead(self._folder)
             registry = CollectorRegistry()
-            MultiProcessCollector(registry, path=self._folder)  # type: ignore[no-untyped-call]
+            collect: Any = MultiProcessCollector
+            collect(registry, path=self._folder)
         return prometheus_client.generate_latest(registry), prometheus_client.CONTENT_TYPE_LATEST
+
+
+def _own(folder: str) -> None:
+    """Make a folder that only this user sees.
+
+    Raises:
+        ConfigError: another user, who is not root, has made it first.
+    """
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    owner = os.lstat(folder).st_uid
+    if owner not in (0, os.getuid()):
+        raise ConfigError(f"expected a metrics folder of this user's, got {folder} of user {owner}")
+
+
+def _forget_the_dead(folder: str) -> None:
+    """Take what only holds while a process lives from the processes that are gone; their counts stay."""
+    forget: Any = mark_process_dead
+    for pid in {int(found[1]) for name in os.listdir(folder) if (found := _FILE.search(name))}:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            forget(pid, folder)
+        except PermissionError:
+            continue  # it lives, as another user's
 
 
 class Timings:

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
-from tryon_core.batch import Column, distinct
+from tryon_core.batch import MEASUREMENTS, Column, distinct
 from tryon_core.catalogue import CatalogueItem
+from tryon_core.errors import ConfigError
 from tryon_core.garment import Garment, garment_words
 from tryon_core.history import History
 from tryon_core.manifest import Manifest
 from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_of, score_job
 
+from .batching import Batcher
 from .features import Asset, Features
 from .metrics import Timings
 from .reasons import reasons_for
-from .schema import Fit, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
+from .schema import Fit, MeasurementOut, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
 from .wire import Feature
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PHOTO_PARTS = ("person_mask", "photo")
+_NEEDED_TASKS = ("fit", "match")
 Halves = npt.NDArray[np.float16]
 
 
@@ -50,13 +53,15 @@ class Ask:
     photo: bytes | None = field(default=None, repr=False)
     photo_pointer: str = ""
     top_k: int | None = None
+    explain: bool = False
+    """Whether the answer tells what the shopper's body is taken for."""
 
 
 class Recommender:
     """Answers with one model.
 
     Args:
-        score: a job's scores from the fusion stage.
+        fusion: gives a job's scores.
         history: fit history and the day it stands at; None where the checkpoint has none.
     """
 
@@ -64,11 +69,11 @@ class Recommender:
         self,
         manifest: Manifest,
         features: Features,
-        score: Callable[[ScoreJob], Awaitable[Scores]],
+        fusion: Batcher[ScoreJob, Scores],
         history: tuple[History, float] | None,
         catalogue: Sequence[CatalogueItem],
     ) -> None:
-        self.manifest, self.features, self._score, self._history = manifest, features, score, history
+        self.manifest, self.features, self._fusion, self._history = manifest, features, fusion, history
         self.catalogue = [Candidate(item.garment, item.image) for item in catalogue]
 
     async def recommend(self, ask: Ask, timings: Timings) -> RecommendationsOut:
@@ -84,8 +89,7 @@ class Recommender:
         history, day = self._history or (None, 0.0)
         # In a thread: the loop serves everyone, and a large request has thousands of sizes.
         offers = await asyncio.to_thread(offers_of, [c.garment for c in ask.candidates], history, None, day)
-        with timings.stage("fusion"):
-            scores = await self._score(score_job(offers, shopper, garments))
+        scores = await self._scores(score_job(offers, shopper, garments), timings)
         choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]
         degraded = [f"photo not used: {photo.reason}"] if ask.photo is not None and not photo.used else []
         return RecommendationsOut(
@@ -95,8 +99,33 @@ class Recommender:
             degraded=bool(degraded),
             degraded_reasons=degraded,
             photo=photo,
+            measurements=self._measurements(shopper, scores) if ask.explain else None,
             model=self.manifest.fingerprint,
         )
+
+    def num_waiting(self, stage: str) -> int:
+        """Return how many items wait for a stage: image, text or fusion."""
+        return self._fusion.num_waiting if stage == "fusion" else self.features.num_waiting(stage)
+
+    async def _scores(self, job: ScoreJob, timings: Timings) -> Scores:
+        def waited(ms: float) -> None:
+            timings.waited(ms)
+            timings.add("fusion", -ms)  # it is part of the block below
+
+        with timings.stage("fusion"):
+            return await self._fusion.submit(job, waited)
+
+    def _measurements(self, shopper: Mapping[str, Halves], scores: Scores) -> dict[str, MeasurementOut]:
+        """Return what the shopper's body is taken for, each with the bounds of 80 % of people of whom as much is known."""
+        seen = bool({*shopper} - {"shopper_words"})
+        known = ("nothing", "words", "photo", "both")[("shopper_words" in shopper) + 2 * seen]
+        widths: Mapping[str, float] = self.manifest.calibration.get("body_half_width", {}).get(known, {})
+        body = dict(zip(MEASUREMENTS, map(float, scores.body[0]), strict=True)) if len(scores.body) else {}
+        return {
+            name: MeasurementOut(value=value, low=value - widths[name], high=value + widths[name])
+            for name, value in body.items()
+            if name in widths
+        }
 
     def _shopper(self, ask: Ask, features: dict[Asset, Feature]) -> tuple[PhotoOut, dict[str, Halves]]:
         """Return what became of the photo, and the shopper's embeddings by part."""
@@ -124,6 +153,18 @@ class Recommender:
             if values:
                 columns[part] = Column(np.stack(values), index)
         return columns
+
+
+def require_tasks(manifest: Manifest, url: str) -> None:
+    """Check that a model tells what an answer needs.
+
+    Raises:
+        ConfigError: it lacks a task.
+    """
+    lacking = [task for task in _NEEDED_TASKS if task not in manifest.config.tasks]
+    if lacking:
+        needed = " and ".join(_NEEDED_TASKS)
+        raise ConfigError(f"expected a model with tasks {needed}, got one without {', '.join(lacking)} in {url}")
 
 
 def _assets(ask: Ask) -> list[Asset]:

@@ -9,10 +9,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from tryon_core.checkpoint import Checkpoint, load_checkpoint
+from tryon_core.errors import CheckpointError, ConfigError
+from tryon_core.manifest import read_history
 
 from .errors import UnavailableError
+from .recommender import require_tasks
 
 logger = logging.getLogger(__name__)
+
+
+def load_servable(url: str) -> Checkpoint:
+    """Return a checkpoint with all that any deployment needs of it, so that either all take it or none does.
+
+    Raises:
+        CheckpointError: it does not load, or its history does not.
+        ConfigError: the model lacks a task that an answer needs.
+    """
+    checkpoint = load_checkpoint(url)
+    require_tasks(checkpoint.manifest, url)
+    read_history(url)
+    return checkpoint
 
 
 class ModelReplica:
@@ -24,11 +40,22 @@ class ModelReplica:
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Load the checkpoint that the config names; the old model serves until the new one is whole.
 
+        One that does not load is refused, and the old model stays: an error raised here would end the replica.
+
         Raises:
-            CheckpointError: it does not load; the replica keeps what it has.
+            CheckpointError: it does not load, and there is no old one.
+            ConfigError: it lacks a task that an answer needs, and there is no old one.
         """
-        self._checkpoint = await asyncio.to_thread(load_checkpoint, user_config["checkpoint"])
-        logger.info("loaded model %s from %s", self._checkpoint.manifest.fingerprint, user_config["checkpoint"])
+        url = user_config["checkpoint"]
+        try:
+            loaded = await asyncio.to_thread(load_servable, url)
+        except (CheckpointError, ConfigError) as err:
+            if self._checkpoint is None:
+                raise
+            logger.error("model %s keeps serving, %s was refused: %s", self._checkpoint.manifest.fingerprint, url, err)
+            return
+        self._checkpoint = loaded
+        logger.info("loaded model %s from %s", loaded.manifest.fingerprint, url)
 
     def loaded_modules(self) -> list[str]:
         """Return the names of the modules that this process has imported."""

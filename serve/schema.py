@@ -6,13 +6,15 @@ import base64
 import binascii
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
 
 from tryon_core.batch import CHART, FIT_CLASSES
 from tryon_core.errors import InputError
 from tryon_core.garment import Garment, Size
 from tryon_core.shopper import Owned, Profile
 from tryon_core.words import MAX_CHARACTERS
+
+from .config import MAX_GARMENTS
 
 Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -22,7 +24,7 @@ Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class OwnedIn(_Strict):
@@ -61,13 +63,18 @@ class ShopperIn(_Strict):
     photo_base64: str | None = None
 
 
-_ChartFields = create_model("_ChartFields", __base__=_Strict, **dict.fromkeys(CHART, (Range | None, None)))  # type: ignore[call-overload]
-
-
-class ChartIn(_ChartFields):  # type: ignore[valid-type,misc]
+class ChartIn(_Strict):
     """One size's line of a size chart: ranges [low, high] in cm."""
 
     of: Literal["body", "garment"] = "body"
+    chest_cm: Range | None = None
+    waist_cm: Range | None = None
+    hip_cm: Range | None = None
+    thigh_cm: Range | None = None
+    inseam_cm: Range | None = None
+    sleeve_cm: Range | None = None
+    neck_cm: Range | None = None
+    height_cm: Range | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> ChartIn:
@@ -125,9 +132,10 @@ class RecommendationsIn(_Strict):
     """Which garments suit this shopper, in which size?"""
 
     shopper: ShopperIn = ShopperIn()
-    garments: Annotated[list[GarmentIn], Field(min_length=1), FailFast()]
+    garments: Annotated[list[GarmentIn], Field(min_length=1, max_length=MAX_GARMENTS), FailFast()]
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
     explain: bool = False
+    """Whether the answer tells the measurements that the shopper's body is taken for."""
 
 
 class SizeOut(BaseModel):
@@ -157,6 +165,14 @@ class PhotoOut(BaseModel):
     reason: str | None = None
 
 
+class MeasurementOut(BaseModel):
+    """One of the shopper's measurements, cm or kg, and the interval in which 80 % of people lie of whom as much is known."""
+
+    value: float
+    low: float
+    high: float
+
+
 class RecommendationsOut(BaseModel):
     """The garments, best first."""
 
@@ -167,7 +183,26 @@ class RecommendationsOut(BaseModel):
     degraded: bool
     degraded_reasons: list[str]
     photo: PhotoOut
+    measurements: dict[str, MeasurementOut] | None = None
     model: str
+
+
+class FieldProblemOut(BaseModel):
+    """A wrong field."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemOut(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FieldProblemOut] | None = None
 
 
 class ChoiceOut(BaseModel):
@@ -204,3 +239,4 @@ def from_base64(text: str | None, pointer: str) -> bytes | None:
 
 
 assert FIT_CLASSES == ("small", "fit", "large")
+assert set(ChartIn.model_fields) == {"of", *CHART}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+import asyncio
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Protocol, TypeVar
 
-from grpc.aio import AioRpcError  # type: ignore[import-untyped]
+from grpc.aio import AioRpcError
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
@@ -20,7 +21,7 @@ from .errors import OverloadedError, UnavailableError
 from .metrics import Metrics
 from .wire import Feature
 
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 
 
 class Stages:
@@ -38,7 +39,8 @@ class Stages:
         self._handles = {"image": image_encoder, "text": text_encoder, "fusion": fusion}
         self._model, self._metrics = manifest.fingerprint, metrics
         items = {"image": settings.image_batch, "text": settings.text_batch, "fusion": settings.fusion_batch}
-        self._limits = {stage: Limits(num, queued=settings.max_queued) for stage, num in items.items()}
+        bounds: dict[str, Any] = {"queued": settings.max_queued, "seconds": settings.timeout_ms / 1000}
+        self._limits = {stage: Limits(num, **bounds) for stage, num in items.items()}
         towers = manifest.config.towers
         encoded = [part for part, tower in manifest.config.parts.items() if not isinstance(towers[tower], NumbersTower)]
         self.encoders = {part: self._encoder(part) for part in encoded}
@@ -62,7 +64,24 @@ class Stages:
         return Batcher(call, self._limits[stage], size_of=size_of or _job_bytes, observe=observe)
 
 
-async def _answered(send: Callable[[], Awaitable[R]]) -> R:
+class _Response(Protocol[R]):
+    """A call under way, as Serve's handles give it."""
+
+    def __await__(self) -> Generator[Any, Any, R]: ...
+
+    def cancel(self) -> object: ...
+
+
+async def _once(send: Callable[[], _Response[R]]) -> R:
+    response = send()
+    try:
+        return await response
+    except asyncio.CancelledError:
+        response.cancel()  # else the replica would work for nobody
+        raise
+
+
+async def _answered(send: Callable[[], _Response[R]]) -> R:
     """Return a call's answer; a call lost with its replica is sent once more, since stages only compute.
 
     Raises:
@@ -72,9 +91,9 @@ async def _answered(send: Callable[[], Awaitable[R]]) -> R:
     """
     try:
         try:
-            return await send()
+            return await _once(send)
         except RayActorError:
-            return await send()
+            return await _once(send)
     except BackPressureError as err:
         raise OverloadedError("a stage of the graph is overloaded") from err
     except (DeploymentUnavailableError, RayActorError, AioRpcError) as err:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from serve.recommender import Ask, Candidate
-from tryon_core.batch import Column, distinct
+from tryon_core.batch import Column, distinct, part_named
 from tryon_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_history
 from tryon_core.config import ImageTower, ModelConfig, TextTower, Tower
 from tryon_core.garment import Garment, Size, garment_words
@@ -29,6 +31,15 @@ from tryon_core.tasks import TASKS
 
 PARTS = ("person_mask", "shopper_words", "garment_image", "garment_words", "history")
 """What the tests leave out in turn."""
+Reference = dict[tuple[str, str], tuple[float, list[float]]]
+"""(garment, size) to (match, [small, fit, large])."""
+SHOPPERS = ["165 cm, 55 kg, usually M, likes loose blue dresses", "190 cm, 110 kg, usually XXL, slim black jeans"]
+SHOPPERS += ["172 cm, 81 kg", "5'4\" 130 lb, size 8", "身高一米六五", "loves green, wide hips"]
+GARMENTS = [
+    f"{cut} {colour} {what}"
+    for cut, colour in (("Loose", "blue"), ("Slim", "red"), ("Regular", "black"))
+    for what in ("dress", "jeans, high waist", "shirt")
+]
 
 
 def variant(image: str, text: str, fusion: str) -> ModelConfig:
@@ -45,14 +56,21 @@ def variant(image: str, text: str, fusion: str) -> ModelConfig:
     return replace(tiny, towers=towers, fusion=replace(tiny.fusion, kind=fusion))
 
 
-def untrained_checkpoint(folder: Path, config: ModelConfig, *, history: bool = True, seed: int = 0) -> str:
-    """Write a checkpoint of random weights whose answers differ clearly between inputs; return its path."""
+def untrained_checkpoint(
+    folder: Path,
+    config: ModelConfig,
+    *,
+    history: bool = True,
+    seed: int = 0,
+    calibration: Mapping[str, Any] = MappingProxyType({}),
+) -> str:
+    """Write a checkpoint of random weights, each part of which moves the answers; return its path."""
     torch.manual_seed(seed)
     model = Model(config)
-    with torch.no_grad():
-        for head in model.heads.values():
-            head.weight.mul_(4)
-    save_checkpoint(str(folder), model, calibration={"temperature": {"fit": 1.3}}, metrics={}, card="untrained")
+    make_telling(model)
+    save_checkpoint(
+        str(folder), model, calibration={"temperature": {"fit": 1.3}, **calibration}, metrics={}, card="untrained"
+    )
     if history:
         events = History()
         for n in range(12):
@@ -61,9 +79,71 @@ def untrained_checkpoint(folder: Path, config: ModelConfig, *, history: bool = T
     return str(folder)
 
 
+@torch.no_grad()
+def make_telling(model: Model) -> None:
+    """Give random weights the statistics of trained ones: without them, layers that normalise hide what differs.
+
+    Embeddings are standardised over a few drawn inputs by their last layer, and so is every output of every head (as in
+    Mishkin and Matas, "All you need is a good init", 2016); parts weigh unequally.
+    """
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None  # statistics of all that is seen, not of the latest
+            module.weight.uniform_(0.5, 1.5)
+            module.bias.normal_(std=0.2)
+    batch = _drawn(model.config)
+    for tower, encoder in model.towers.items():
+        parts = [part for part, own in model.config.parts.items() if own == tower and part in batch]
+        if isinstance(getattr(encoder, "project", None), torch.nn.Linear):
+            for part in parts:
+                model.train().encode(part, batch[part].values)
+            model.eval()
+            _standardise(encoder.project, lambda p=parts: torch.cat([model.encode(n, batch[n].values) for n in p]))
+    for fusion in model.fusions.values():
+        fusion.log_weights.normal_()
+    for _ in range(2):  # some parts are derived from other heads' outputs
+        for task, head in model.heads.items():
+            _standardise(head, lambda t=task: model.eval()(batch)[t])
+
+
+def _standardise(layer: torch.nn.Linear, outputs: Callable[[], torch.Tensor]) -> None:
+    """Let each of a layer's outputs have a mean of 0 and a deviation of 1.5."""
+    std, mean = torch.std_mean(outputs(), dim=0)
+    scale = 1.5 / std.clamp_min(1e-6)
+    layer.weight.mul_(scale.unsqueeze(1))
+    layer.bias.copy_((layer.bias - mean) * scale)
+
+
+def _drawn(config: ModelConfig) -> dict[str, Column[Any]]:
+    """Return a batch of drawn shoppers before drawn garments, the same on every call."""
+    rng, rows, batch = np.random.default_rng(0), 48, {}
+    for name, tower in config.parts.items():
+        part, settings = part_named(name), config.towers[tower]
+        if part.kind == "text":
+            values: Any = SHOPPERS if part.owner == "shopper" else GARMENTS
+        elif isinstance(settings, ImageTower):
+            files = [photo(build=0.7 + 0.1 * n) if part.owner == "shopper" else garment_image(n) for n in range(8)]
+            values = np.stack([pixels_of(name, file, settings) for file in files])
+        elif part.owner == "derived":
+            continue
+        else:
+            values = rng.normal(scale=2, size=(rows, part.width)).astype(np.float32)
+        batch[name] = Column(values, rng.integers(0, len(values), rows))
+    return batch
+
+
+def pixels_of(part: str, file: bytes, tower: ImageTower) -> Any:
+    """Return an image file as its part's encoder sees it."""
+    if part != "person_mask":
+        return prepare(decode(file), tower.height, tower.width)
+    found = find_person(decode(file))
+    assert found.mask is not None, found.reason
+    return frame_mask(found.mask, tower.height, tower.width)
+
+
 @cache
-def photo(width: int = 300, height: int = 420, shift: int = 0) -> bytes:
-    """A drawn person before a plain wall, JPEG."""
+def photo(width: int = 300, height: int = 420, shift: int = 0, build: float = 1.0) -> bytes:
+    """A drawn person before a plain wall, JPEG; a build over 1 is broader."""
     image = Image.new("RGB", (width, height), (205, 208, 212))
     draw = ImageDraw.Draw(image)
     scale, x, y = height / 420, width // 2 + shift, int(20 * height / 420)
@@ -74,7 +154,7 @@ def photo(width: int = 300, height: int = 420, shift: int = 0) -> bytes:
         ((6, 190, 40, 380), (50, 50, 55)),
     ):
         left, top, right, bottom = (round(scale * v) for v in box)
-        draw.rectangle((x + left, y + top, x + right, y + bottom), fill=colour)
+        draw.rectangle((x + round(build * left), y + top, x + round(build * right), y + bottom), fill=colour)
     return encoded(image)
 
 
@@ -100,6 +180,12 @@ class Case:
 
     without: str = ""
     said: str = "165 cm, 55 kg, usually M, likes loose blue dresses"
+    build: float = 1.0
+    """Of the person in the photo."""
+    colours: tuple[str, str] = ("blue", "red")
+    """In the garments' words."""
+    drawn: tuple[int, int] = (0, 1)
+    """Which drawn image each garment has."""
 
     @property
     def words(self) -> str | None:
@@ -109,7 +195,7 @@ class Case:
     @property
     def photo(self) -> bytes | None:
         """The shopper's."""
-        return None if self.without == "person_mask" else photo()
+        return None if self.without == "person_mask" else photo(build=self.build)
 
     def garments(self) -> list[Garment]:
         """Two garments with sizes and charts; the first has fit history."""
@@ -117,7 +203,7 @@ class Case:
         return [
             Garment(
                 id=f"g{n}",
-                title=f"Loose {('blue', 'red')[n]} dress" if said else "",
+                title=f"Loose {self.colours[n]} dress" if said else "",
                 category="dress" if said else "",
                 style_id=f"style-{n}",
                 sizes=tuple(
@@ -136,7 +222,7 @@ class Case:
 
     def image(self, n: int) -> bytes | None:
         """The n-th garment's."""
-        return None if self.without == "garment_image" else garment_image(n)
+        return None if self.without == "garment_image" else garment_image(self.drawn[n])
 
     def ask(self) -> Ask:
         """The request as the ingress's own method takes it."""
@@ -167,7 +253,7 @@ def _loaded(url: str) -> Checkpoint:
 
 
 @torch.inference_mode()
-def reference(url: str, case: Case) -> dict[tuple[str, str], tuple[float, list[float]]]:
+def reference(url: str, case: Case) -> Reference:
     """What `model(...)` says of a request in this process: (garment, size) to (match, [small, fit, large])."""
     checkpoint = _loaded(url)
     config, garments = checkpoint.model.config, case.garments()
@@ -178,18 +264,12 @@ def reference(url: str, case: Case) -> dict[tuple[str, str], tuple[float, list[f
     if offers.history is not None:
         batch["history"] = Column(offers.history, np.arange(rows))
     if case.photo:
-        tower = config.towers["person_mask"]
-        assert isinstance(tower, ImageTower)
-        found = find_person(decode(case.photo))
-        assert found.mask is not None, found.reason
-        batch["person_mask"] = Column(frame_mask(found.mask, tower.height, tower.width)[None], np.zeros(rows, int))
+        batch["person_mask"] = Column(_pixels(config, "person_mask", [case.photo]), np.zeros(rows, int))
     if case.words:
         batch["shopper_words"] = Column([case.words], np.zeros(rows, int))
-    tower = config.towers["garment_image"]
-    assert isinstance(tower, ImageTower)
-    images = [prepare(decode(i), tower.height, tower.width) for n in range(2) if (i := case.image(n))]
+    images = [image for n in range(2) if (image := case.image(n))]
     if images:
-        batch["garment_image"] = Column(np.stack(images), offers.garment)
+        batch["garment_image"] = Column(_pixels(config, "garment_image", images), offers.garment)
     words, index = distinct([garment_words(garment) for garment in garments])
     if words:
         batch["garment_words"] = Column(words, index[offers.garment])
@@ -201,7 +281,13 @@ def reference(url: str, case: Case) -> dict[tuple[str, str], tuple[float, list[f
     }
 
 
-def assert_equal(answer: dict[str, Any], expected: dict[tuple[str, str], tuple[float, list[float]]]) -> None:
+def _pixels(config: ModelConfig, part: str, files: list[bytes]) -> Any:
+    tower = config.towers[part]
+    assert isinstance(tower, ImageTower)
+    return np.stack([pixels_of(part, file, tower) for file in files])
+
+
+def assert_equal(answer: dict[str, Any], expected: Reference) -> None:
     """Compare every size of every garment of an answer with the reference, to 1e-3."""
     seen = {}
     for garment in answer["recommendations"]:

@@ -98,6 +98,22 @@ def test_fixed_weights_of_the_config_give_the_formula_and_are_not_learnt() -> No
     assert not fusion.log_weights.requires_grad
 
 
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_the_module_is_its_formula_between_bringing_parts_to_one_width_and_refining(kind: str) -> None:
+    torch.manual_seed(0)
+    fusion = Fusion(FusionConfig(kind=kind, width=8, num_heads=2, depth=1), {"a": 8, "b": 8, "c": 8}).eval()
+    parts = {name: (EMBEDDINGS[:, n], PRESENT[:, n]) for n, name in enumerate(fusion.names)}
+    brought = torch.stack([fusion.adapt[name](EMBEDDINGS[:, n]) for n, name in enumerate(fusion.names)], dim=1)
+    fused = {
+        "concat": lambda: concat(brought, PRESENT),
+        "average": lambda: average(brought, PRESENT),
+        "weighted": lambda: weighted(brought, PRESENT, fusion.log_weights.exp()),
+        "attention": lambda: attention(fusion.query.expand(4, -1), brought, PRESENT, 2),
+    }[kind]()
+    entered = fusion.enter(torch.cat([fused, PRESENT.float()], dim=1))
+    torch.testing.assert_close(fusion(parts), fusion.norm(fusion.layers[0](entered)))
+
+
 def test_learnt_weights_start_equal_and_are_the_only_difference_to_the_average() -> None:
     learnt, fixed = built("weighted"), built("average")
     assert learnt.log_weights.requires_grad

@@ -288,7 +288,7 @@ def test_a_new_part_may_not_take_an_old_name() -> None:
         ({"tasks": {"match": 1.0}}, "expected task body and part size with part ease"),
         (
             {"tasks": {"match": 1.0, "body": 1.0}},
-            "expected tasks fit, match, category, colour, pattern, cut, taste_category, taste_colour",
+            "expected tasks fit, match, category, colour, pattern, cut, department, taste_category, taste_colour",
         ),
     ],
 )

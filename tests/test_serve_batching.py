@@ -68,7 +68,7 @@ def test_no_batch_is_made_in_the_context_of_the_request_that_happened_to_start_i
             await batcher.submit(number)
 
         await asyncio.gather(*(one(number) for number in range(6)))
-        assert seen == ["nobody"] * 3
+        assert seen == ["nobody"] * 4
 
     run(test)
 
@@ -165,6 +165,101 @@ def test_a_full_queue_refuses_at_once() -> None:
         with pytest.raises(UnavailableError, match="at most 2 items"):
             await batcher.submit(9)
         assert await finish(executor, *tasks) == [0, 2, 4]
+
+    run(test)
+
+
+def test_a_call_that_hangs_is_given_up_and_its_slot_is_free() -> None:
+    async def test() -> None:
+        calls = 0
+
+        async def call(batch: list[int]) -> list[int]:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                await asyncio.Event().wait()
+            return batch
+
+        batcher = Batcher(call, Limits(1, slots=1, seconds=0.05))
+        lost, next_one = await asyncio.gather(batcher.submit(1), batcher.submit(2), return_exceptions=True)
+        assert isinstance(lost, UnavailableError)
+        assert str(lost) == "expected the stage to answer within 0.05 s, got nothing"
+        assert next_one == 2
+
+    run(test)
+
+
+def test_a_timeout_of_the_calls_own_is_told_as_it_is() -> None:
+    async def test() -> None:
+        async def call(batch: list[int]) -> list[int]:
+            raise TimeoutError("its own")
+
+        with pytest.raises(TimeoutError, match="its own"):
+            await Batcher(call, Limits(1)).submit(1)
+
+    run(test)
+
+
+def test_a_call_is_cancelled_once_all_its_callers_have_gone_and_not_before() -> None:
+    async def test() -> None:
+        ended: list[str] = []
+        executor = FakeExecutor()
+
+        async def call(batch: list[int]) -> Sequence[int | Exception]:
+            try:
+                return await executor(batch)
+            except asyncio.CancelledError:
+                ended.append("cancelled")
+                raise
+
+        batcher = Batcher(call, Limits(8, slots=1))
+        first = asyncio.create_task(batcher.submit(0))
+        await settle()
+        tasks = [asyncio.create_task(batcher.submit(n)) for n in (1, 2)]
+        await finish(executor, first)
+        await settle()
+        assert executor.batches == [[0], [1, 2]]
+        tasks[0].cancel()
+        await settle()
+        assert ended == []
+        tasks[1].cancel()
+        await settle()
+        assert ended == ["cancelled"]
+        assert await finish(executor, asyncio.create_task(batcher.submit(3))) == [6]
+
+    run(test)
+
+
+def test_an_observer_that_raises_leaves_no_caller_waiting() -> None:
+    async def test() -> None:
+        def broken(_: float) -> None:
+            raise ValueError("the observer is broken")
+
+        async def call(batch: list[int]) -> list[int]:
+            return batch
+
+        with pytest.raises(ValueError, match="the observer is broken"):
+            await Batcher(call, Limits(1, slots=1), observe=broken).submit(1)
+        batcher = Batcher(call, Limits(1, slots=1))
+        with pytest.raises(ValueError, match="the observer is broken"):
+            await batcher.submit(1, broken)
+        assert await batcher.submit(2) == 2
+
+    run(test)
+
+
+def test_who_waits_is_counted_until_they_leave() -> None:
+    async def test() -> None:
+        executor = FakeExecutor()
+        batcher = Batcher(executor, Limits(8, slots=1))
+        tasks = [asyncio.create_task(batcher.submit(n)) for n in range(3)]
+        await settle()
+        assert batcher.num_waiting == 2
+        tasks[2].cancel()
+        await settle()
+        assert batcher.num_waiting == 1
+        await finish(executor, *tasks[:2])
+        assert batcher.num_waiting == 0
 
     run(test)
 

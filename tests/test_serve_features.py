@@ -120,3 +120,10 @@ def test_one_that_fails_loses_no_other(manifest: Manifest) -> None:
         assert encoder.seen.count("a") == 1
 
     run(test)
+
+
+def test_two_secrets_give_two_names_to_the_same_words(manifest: Manifest) -> None:
+    cache = FeatureCache(LocalTier(10**6), None, ttl_s=60, photo_ttl_s=60)
+    one, two, same = (Features(manifest, cache, {}, secret).key(words("a")[0]) for secret in (b"one", b"two", b"one"))
+    assert one != two
+    assert one == same

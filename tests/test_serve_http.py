@@ -45,15 +45,22 @@ class Graph:
     """The running service; `use` gives every replica another model by the method that Serve itself calls for it."""
 
     def __init__(self, url: str, cache: str) -> None:
-        serve.run(build({"checkpoint": url, "cache": cache, "cache_timeout_ms": "200"}), name="tryon", route_prefix="/")
+        serve.run(
+            build({"checkpoint": url, "cache": cache, "cache_timeout_ms": "200", "rollout_s": "5"}),
+            name="tryon",
+            route_prefix="/",
+        )
         self.http, self.url = httpx.Client(base_url="http://127.0.0.1:8123", timeout=60), url
         self._wait(url)
 
     def use(self, url: str) -> None:
         self.url = url
+        self.configure(url)
+        self._wait(url)
+
+    def configure(self, url: str) -> None:
         for name in ("ImageEncoder", "TextEncoder", "Fusion", "Ingress"):
             serve.get_deployment_handle(name, "tryon").reconfigure.remote({"checkpoint": url}).result(timeout_s=60)
-        self._wait(url)
 
     def _wait(self, url: str) -> None:
         model = json.loads((Path(url) / "config.json").read_text())["fingerprints"]["model"]
@@ -81,21 +88,17 @@ def graph(ray_cluster: None, redis_of_graph: RedisServer, tmp_path_factory: pyte
 def test_http_equals_the_model_for_pairs_of_encoders_and_fusions_in_one_cluster(
     graph: Graph, image: str, text: str, fusion: str, tmp_path: Path
 ) -> None:
-    url = untrained_checkpoint(tmp_path / "model", variant(image, text, fusion))
-    graph.use(url)
-    for without in ("", *PARTS[:-1]):
+    whole = untrained_checkpoint(tmp_path / "whole", variant(image, text, fusion))
+    forgetful = str(shutil.copytree(whole, tmp_path / "forgetful", ignore=shutil.ignore_patterns("history.parquet")))
+    graph.use(whole)
+    for without in ("", *PARTS):
+        if without == "history":
+            graph.use(forgetful)
         case = Case(without)
         answer = graph.http.post("/v1/recommendations", json=case.body())
         assert answer.status_code == 200, answer.text
-        assert_equal(answer.json(), reference(url, case))
-
-
-def test_http_equals_the_model_without_history(graph: Graph, tmp_path: Path) -> None:
-    url = untrained_checkpoint(tmp_path / "model", variant("cnn", "gru", "concat"), history=False)
-    graph.use(url)
-    answer = graph.http.post("/v1/recommendations", json=Case().body())
-    assert_equal(answer.json(), reference(url, Case("history")))
-    assert answer.json()["history_as_of"] is None
+        assert_equal(answer.json(), reference(graph.url, case))
+        assert (answer.json()["history_as_of"] is None) == (without == "history")
 
 
 def test_an_answer_has_the_fields_of_the_api(graph: Graph) -> None:
@@ -210,6 +213,12 @@ BAD_FIELDS = [
     ("/garments/0/sizes/0/chart/bust", [70, 80]),
     ("/shopper/photo_base64", "%%%"),
     ("/top_k", 0),
+    ("/top_k", "3"),
+    ("/explain", "yes"),
+    ("/shopper/profile/height_cm", "165"),
+    ("/shopper/profile/age", 30.5),
+    ("/garments/0/sizes/0/in_stock", "true"),
+    ("/garments/0/sizes/0/chart/waist_cm", ["70", "74"]),
 ]
 
 
@@ -218,6 +227,12 @@ def test_a_wrong_field_is_named(graph: Graph, pointer: str, value: Any) -> None:
     answer = graph.http.post("/v1/recommendations", json=_with(pointer, value))
     _assert_problem(answer, 422)
     assert answer.json()["errors"][0]["pointer"].startswith(pointer)
+
+
+def test_whole_numbers_are_numbers_too(graph: Graph) -> None:
+    body = _with("/shopper/profile/height_cm", 165)
+    body["garments"][0]["sizes"][0]["chart"]["waist_cm"] = [70, 74]
+    assert graph.http.post("/v1/recommendations", json=body).status_code == 200
 
 
 def test_other_bad_requests_get_their_status(graph: Graph) -> None:
@@ -248,16 +263,14 @@ def test_other_bad_requests_get_their_status(graph: Graph) -> None:
 
 
 def test_a_body_of_many_wrong_garments_is_refused_at_the_first(graph: Graph) -> None:
-    begun = time.monotonic()
     answer = graph.http.post("/v1/recommendations", json={"garments": [{}] * 200_000})
     _assert_problem(answer, 422, "/garments/0/id")
     assert len(answer.json()["errors"]) == 1
-    assert time.monotonic() - begun < 5
 
 
 def test_a_photo_of_the_largest_size_is_taken(graph: Graph) -> None:
     rng = np.random.default_rng(0)
-    noisy = encoded(Image.fromarray(rng.integers(0, 256, (2400, 1800, 3), dtype=np.uint8)))
+    noisy = encoded(Image.fromarray(rng.integers(0, 256, (1500, 1300, 3), dtype=np.uint8)), "PNG")
     assert len(noisy) > 5 * 2**20
     body = graph.http.post("/v1/predict", files={"image": noisy}, data={"text": "165 cm, 55 kg"})
     assert body.status_code == 200, body.text
@@ -285,24 +298,38 @@ def test_health_metrics_openapi_and_page_answer(graph: Graph) -> None:
     page = graph.http.get("/")
     assert page.status_code == 200
     assert "<form" in page.text
-    for path in ("/web/page.js", "/web/page.css", "/web/sample.jpg", "/web/sample.txt"):
+    for path in ("/docs", "/web/docs.js", "/web/page.js", "/web/page.css", "/web/sample.jpg", "/web/sample.txt"):
         assert graph.http.get(path).status_code == 200
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
+def dom(path: str, folder: Path) -> str:
+    """A page as headless Chromium has it once its scripts have run."""
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}", "--virtual-time-budget=20000"]
+    command = ["chromium", *flags, "--dump-dom", f"http://127.0.0.1:8123{path}"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+
+needs_chromium = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium")
+
+
+@needs_chromium
 def test_the_page_shows_the_answer_to_the_sample_in_a_browser(graph: Graph, tmp_path: Path) -> None:
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--virtual-time-budget=20000"]
-    done = subprocess.run(
-        ["chromium", *flags, "--dump-dom", "http://127.0.0.1:8123/#sample"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    answer = done.stdout.split('id="answer"')[1].split("</section>")[0]
+    answer = dom("/#sample", tmp_path).split('id="answer"')[1].split("</section>")[0]
     assert "The photo was used." in answer
     assert re.search(r"garment-[\w-]+: size \w+", answer)
     assert answer.count("<progress") == 4
+
+
+@needs_chromium
+def test_the_docs_show_every_route_in_a_browser(graph: Graph, tmp_path: Path) -> None:
+    page = dom("/docs", tmp_path)
+    routes = {
+        f"{method.upper()} {path}"
+        for path, ways in graph.http.get("/openapi.json").json()["paths"].items()
+        for method in ways
+    }
+    assert set(re.findall(r"<code>([A-Z]+ /[^<]*)</code>", page)) == routes
+    assert "photo_base64" in page
 
 
 def test_the_readmes_garment_is_answered(graph: Graph) -> None:
@@ -321,6 +348,17 @@ def test_the_ingress_never_imports_torch(graph: Graph) -> None:
     assert "serve.recommender" in loaded["Ingress"]
     assert "torch" in loaded["Fusion"]
     assert "torch" not in loaded["Ingress"]
+
+
+def test_after_a_roll_out_that_failed_the_old_model_still_answers(graph: Graph, tmp_path: Path) -> None:
+    bad = untrained_checkpoint(tmp_path / "bad", variant("cnn", "lstm", "average"), seed=1)
+    other = untrained_checkpoint(tmp_path / "other", variant("cnn", "gru", "concat"), seed=1)
+    shutil.copy(Path(other) / "config.json", bad)
+    graph.configure(bad)
+    answer = graph.http.post("/v1/recommendations", json=Case().body())
+    assert answer.status_code == 200, answer.text
+    assert_equal(answer.json(), reference(graph.url, Case()))
+    assert graph.http.get("/readyz").status_code == 200
 
 
 def test_killing_redis_changes_no_answer(graph: Graph, redis_of_graph: RedisServer) -> None:

@@ -8,13 +8,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ray import serve
 
 from serve.errors import UnavailableError
 from serve.graph import build
-from tests.serving import PARTS, Case, assert_equal, reference, untrained_checkpoint, variant
+from tests.serving import PARTS, Case, Reference, assert_equal, reference, untrained_checkpoint, variant
+from tryon_core.checkpoint import load_checkpoint, save_checkpoint
 from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
+from tryon_core.model import Model
 
 PRODUCT = list(itertools.product(IMAGE_ENCODERS, TEXT_ENCODERS, FUSIONS))
 
@@ -32,12 +35,41 @@ def local_graph(url: str) -> Any:
     raise TimeoutError("expected every stage to load its model")
 
 
-@pytest.mark.parametrize(("image", "text", "fusion"), PRODUCT)
-def test_the_graph_equals_the_model_with_each_part_missing_in_turn(
-    image: str, text: str, fusion: str, tmp_path: Path
-) -> None:
-    config = variant(image, text, fusion)
-    whole = untrained_checkpoint(tmp_path / "whole", config)
+def _moved(one: Reference, two: Reference) -> float:
+    """The largest difference between two answers' probabilities."""
+    return max(float(np.abs(np.array([one[key][0], *one[key][1]]) - [two[key][0], *two[key][1]]).max()) for key in one | two)
+
+
+@pytest.fixture(scope="module", params=PRODUCT, ids="-".join)
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A checkpoint of every image encoder with every text encoder and fusion."""
+    return untrained_checkpoint(tmp_path_factory.mktemp("models") / "whole", variant(*request.param))
+
+
+def test_the_models_that_parity_is_shown_with_tell_every_part_apart(whole: str) -> None:
+    changes = {
+        "another photo": Case(build=1.5),
+        "swapped images": Case(drawn=(1, 0)),
+        "other shopper's words": Case(said="190 cm, 110 kg, usually XXL, likes slim black jeans"),
+        "other garments' words": Case(colours=("black", "green")),
+    }
+    told = {name: _moved(reference(whole, Case()), reference(whole, case)) for name, case in changes.items()}
+    assert min(told.values()) > 1e-2, told
+
+
+def test_a_weighted_fusion_answers_otherwise_than_an_average_of_the_same_weights(tmp_path: Path) -> None:
+    url = untrained_checkpoint(tmp_path / "weighted", variant("cnn", "gru", "weighted"), history=False)
+    average = Model(variant("cnn", "gru", "average"))
+    weighted = load_checkpoint(url)
+    average.load_state_dict(weighted.model.state_dict())
+    save_checkpoint(
+        str(tmp_path / "average"), average, calibration=weighted.manifest.calibration, metrics={}, card="untrained"
+    )
+    case = Case("history")
+    assert _moved(reference(url, case), reference(str(tmp_path / "average"), case)) > 1e-2
+
+
+def test_the_graph_equals_the_model_with_each_part_missing_in_turn(whole: str, tmp_path: Path) -> None:
     forgetful = str(shutil.copytree(whole, tmp_path / "forgetful", ignore=shutil.ignore_patterns("history.parquet")))
     handle = local_graph(whole)
     for without in ("", *PARTS):

@@ -16,7 +16,7 @@ from tryon_core.errors import ConfigError
 
 from .data.sim import Shop, SimConfig, SimGarment, build_shop, image_of, photo_of
 
-PER_CATEGORY = 2
+PER_CATEGORY = 1
 _IMAGE_PX = 192
 _PHOTO_PX = (800, 533)
 _WORDS = "165 cm, 55 kg, usually M, likes loose blue dresses\n"

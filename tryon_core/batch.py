@@ -82,9 +82,16 @@ COLOURS = (
 )
 PATTERNS = ("plain", "striped", "checked", "dotted", "floral")
 CUTS = ("slim", "regular", "loose")
+DEPARTMENTS = ("women", "men")
 
-LOOKS: dict[str, tuple[str, ...]] = {"category": CATEGORIES, "colour": COLOURS, "pattern": PATTERNS, "cut": CUTS}
-"""What a garment looks like: tasks of the garment by these names, and `taste_…` of the shopper, with their classes."""
+LOOKS: dict[str, tuple[str, ...]] = {
+    "category": CATEGORIES,
+    "colour": COLOURS,
+    "pattern": PATTERNS,
+    "cut": CUTS,
+    "department": DEPARTMENTS,
+}
+"""What a garment is at a glance: tasks of the garment by these names, and `taste_…` of the shopper, with their classes."""
 LOOK_TASKS = (*LOOKS, *(f"taste_{look}" for look in LOOKS))
 
 VERDICT_FIELDS = (*(f"log_{name}" for name in FIT_CLASSES), *(f"taste_{look}" for look in LOOKS))

@@ -8,15 +8,15 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from tryon_core.errors import TryonError
+
 from ..errors import OverloadedError, UnavailableError
-from ..features import Asset
-from ..metrics import Timings
-from ..recommender import Ask
+from ..trial import Trial
 
 logger = logging.getLogger(__name__)
 router = APIRouter()
 _EVERY_S = 2.0
-_WITHIN_S = 10.0
+_WITHIN_S = 5.0
 _FAILURES = 3
 
 
@@ -45,31 +45,27 @@ class Probe:
 
     async def once(self) -> None:
         """Probe once and remember how it went; three failures in a row make the graph not ready."""
-        stage = "ingress"
+        trial: Trial | None = None
         try:
             async with asyncio.timeout(_WITHIN_S):
-                recommender = self._service.recommender
-                sample = recommender.catalogue[0]
-                stage = "image"
-                await self._encode(Asset("garment_image", sample.image))
-                stage = "text"
-                await self._encode(Asset("shopper_words", "usually M"))
-                stage = "fusion"
-                await recommender.recommend(Ask([sample]), Timings())
+                trial = Trial(self._service.recommender)
+                await trial.run()
         except OverloadedError:
             return  # busy is not broken
-        except Exception as err:  # noqa: BLE001  # the probe outlives whatever the graph comes up with
+        except Exception as err:
+            if isinstance(err, TimeoutError) and trial and trial.is_waiting():
+                return  # busy, too: others wait for that stage as well
             self._failed += 1
-            self._reason = f"{stage}: {err or type(err).__name__}"
-            logger.warning("probe failed at %s: %s", stage, err)
+            self._reason = f"{trial.stage if trial else 'ingress'}: {_told(err)}"
+            logger.warning("probe failed: %s", self._reason)
+            logger.debug("what failed", exc_info=True)
             return
         self._failed = 0
 
-    async def _encode(self, asset: Asset) -> None:
-        """Encode past the cache, where the model has such a part."""
-        recommender = self._service.recommender
-        if asset.part in recommender.manifest.config.parts:
-            await recommender.features.encode(asset, Timings())
+
+def _told(err: Exception) -> str:
+    """Return an error's sentence where it is fit to be shown, else its kind."""
+    return (str(err) if isinstance(err, TryonError) else "") or type(err).__name__
 
 
 @router.get("/livez")

@@ -1,4 +1,4 @@
-"""`GET /`: the page to try the service in a browser, and its files."""
+"""`GET /`, the page to try the service in a browser, `GET /docs`, its routes, and their files; nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from tryon_core.catalogue import SAMPLE
 
 router = APIRouter()
 _WEB = Path(__file__).parent.parent / "web"
-_POLICY = "default-src 'self'; img-src 'self' blob:; style-src 'self'; script-src 'self'; frame-ancestors 'none'"
+_POLICY = (
+    "default-src 'self'; img-src 'self' blob:; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 _FILES = {
     "/": (_WEB / "index.html", "text/html; charset=utf-8"),
+    "/docs": (_WEB / "docs.html", "text/html; charset=utf-8"),
+    "/web/docs.js": (_WEB / "docs.js", "text/javascript; charset=utf-8"),
     "/web/page.js": (_WEB / "page.js", "text/javascript; charset=utf-8"),
     "/web/page.css": (_WEB / "page.css", "text/css; charset=utf-8"),
     "/web/sample.jpg": (SAMPLE / "shopper.jpg", "image/jpeg"),

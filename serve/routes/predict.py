@@ -9,6 +9,7 @@ from tryon_core.garment import LETTERS, Garment, Size
 from tryon_core.words import MAX_CHARACTERS
 
 from ..body import Form, read_form
+from ..problems import PROBLEMS
 from ..recommender import Ask, Candidate
 from ..schema import ChoiceOut, PredictOut
 
@@ -33,7 +34,7 @@ _BODY = {
 }
 
 
-@router.post("/v1/predict", openapi_extra={"requestBody": _BODY})
+@router.post("/v1/predict", openapi_extra={"requestBody": _BODY}, responses=PROBLEMS)
 async def predict(request: Request) -> PredictOut:
     """Tell how well the garment, or the best of the sample catalogue, suits the shopper."""
     service = request.app.state.service

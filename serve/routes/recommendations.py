@@ -8,6 +8,7 @@ from tryon_core.errors import InputError
 from tryon_core.shopper import shopper_words
 
 from ..body import read_json
+from ..problems import PROBLEMS
 from ..recommender import Ask, Candidate
 from ..schema import RecommendationsIn, RecommendationsOut, from_base64
 
@@ -15,7 +16,7 @@ router = APIRouter()
 _BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RecommendationsIn"}}}}
 
 
-@router.post("/v1/recommendations", openapi_extra={"requestBody": _BODY})
+@router.post("/v1/recommendations", openapi_extra={"requestBody": _BODY}, responses=PROBLEMS)
 async def recommend(request: Request) -> RecommendationsOut:
     """Compare garments for a shopper and recommend a size of each."""
     service = request.app.state.service
@@ -32,7 +33,8 @@ def _ask(wanted: RecommendationsIn) -> Ask:
     shopper = wanted.shopper
     words = shopper_words(shopper.text or "", shopper.profile.to_profile() if shopper.profile else None)
     pointer = "/shopper/photo_base64"
-    return Ask(_candidates(wanted), words, from_base64(shopper.photo_base64, pointer), pointer, wanted.top_k)
+    photo = from_base64(shopper.photo_base64, pointer)
+    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, wanted.explain)
 
 
 def _candidates(wanted: RecommendationsIn) -> list[Candidate]:

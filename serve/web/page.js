@@ -48,11 +48,12 @@ const show = (result) => {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (ask.getAttribute("aria-disabled") === "true") return;
   const body = new FormData();
   const text = document.getElementById("text").value.trim();
   if (text) body.append("text", text);
   if (image.files.length) body.append("image", image.files[0]);
-  ask.disabled = true;
+  ask.setAttribute("aria-disabled", "true"); // not disabled, which would take the focus from it
   answer.replaceChildren();
   try {
     const response = await fetch("/v1/predict", { method: "POST", body });
@@ -62,8 +63,7 @@ form.addEventListener("submit", async (event) => {
   } catch {
     answer.append(element("p", "The service does not answer.", "error"));
   }
-  answer.hidden = false;
-  ask.disabled = false;
+  ask.setAttribute("aria-disabled", "false");
 });
 
 if (location.hash === "#sample") useSample().then(() => form.requestSubmit());

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tryon_core.batch import DEPARTMENTS
 from tryon_core.errors import ConfigError, InputError, expected_one_of
 
 Array = npt.NDArray[np.float64]
@@ -45,11 +46,13 @@ _NOISE = 0.37
 """Scale of the logistic noise of a shopper's judgement, in steps; its SD is 0.67."""
 _SLIPS, _SLIP_ODDS = (-2, -1, 0, 1, 2), (0.04, 0.16, 0.6, 0.16, 0.04)
 """By how many sizes orders miss the size that the shopper thinks is theirs."""
-_KEPT_LOGITS = np.array([-2.0, 1.5, -1.4])
-_TASTE_LOGIT = 2.5
+_KEPT_LOGITS = np.array([-1.4, 2.3, -0.8])
+_TASTE_LOGIT = 3.5
 """So that, as in fashion, about half of all orders come back, more of them for taste than for fit."""
 
-DEPARTMENTS = ("women", "men")
+_OTHER_DEPARTMENT = 0.8
+"""How much a garment of the other department disagrees with taste; few order one, and most of those send it back."""
+
 _MIDDLE = {"women": np.array([92.0, 83.5, 99.5]), "men": np.array([103.0, 91.0, 99.5])}
 """Girths of the body that a typical brand's M is made for, cm."""
 _LADDERS: dict[tuple[str, str], tuple[tuple[str, ...], int, float]] = {
@@ -146,7 +149,7 @@ def fit_probabilities(latent: Array) -> Array:
 
 
 def kept_probability(fit: Array, agreement: Array) -> Array:
-    """Return P(kept), float64[N], from P(small, fit, large), float64[N, 3], and taste's agreement, [N] in [-1, 1]."""
+    """Return P(kept), float64[N], from P(small, fit, large), float64[N, 3], and taste's agreement, [N] up to 1."""
     return np.asarray(np.sum(fit * _kept_by_class(agreement), axis=-1))
 
 
@@ -206,12 +209,16 @@ class Truth:
     """float64[G, 3]"""
     hidden: Array
     """float64[G], steps by which a garment is untoldly made for larger bodies."""
+    shops_in: Ints
+    """int64[P], the department of each shopper, into `DEPARTMENTS`."""
+    department: Ints
+    """int64[G], of each garment."""
 
 
 def agreement(truth: Truth, shopper: Ints, garment: Ints) -> Array:
-    """Return how well garments are to shoppers' taste, float64[N] in [-1, 1]."""
+    """Return how well garments are to shoppers' taste, float64[N], up to 1; below -1 only in the other department."""
     worth = np.einsum("nt,nt->n", truth.liked[shopper], truth.traits[garment])
-    return np.asarray(2 * worth - 1)
+    return np.asarray(2 * worth - 1 - _OTHER_DEPARTMENT * (truth.shops_in[shopper] != truth.department[garment]))
 
 
 def oracle(truth: Truth, shopper: Ints, garment: Ints, size: Ints) -> tuple[Array, Array]:

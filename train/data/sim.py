@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from tryon_core.batch import PATTERNS
+from tryon_core.batch import DEPARTMENTS, PATTERNS
 from tryon_core.errors import ConfigError
 
 from . import labels
 from .bodies import SEXES, Bodies, draw_bodies
 from .figures import View, draw_view, render_mask, render_photo
+from .orders import draw_orders
 from .phrases import Facts, brand_name, garment_description, garment_title, shopper_words
 from .products import CLOTHES, COLOURS, CUTS, render_product
 
@@ -35,10 +36,10 @@ class SimConfig:
     """How large a shop is drawn, and from which seed."""
 
     seed: int = 0
-    shoppers: int = 14_000
+    shoppers: int = 20_000
     garments: int = 2_000
     brands: int = 60
-    orders: int = 80_000
+    orders: int = 120_000
     days: float = 730.0
     """Orders are spread evenly over [0, days)."""
     spread: float = 1.1
@@ -116,7 +117,8 @@ def build_shop(config: SimConfig) -> Shop:
     shoppers = [_draw_shopper(config, bodies, index) for index in range(config.shoppers)]
     garments, ladders = _draw_garments(config)
     truth = _truth_of(bodies, shoppers, garments, ladders)
-    return Shop(config, bodies, shoppers, garments, _draw_orders(config, bodies, garments, truth), holdout, truth)
+    orders = draw_orders(truth, config.orders, _rng(config.seed, _ORDER), days=config.days, silent_share=config.silent_share)
+    return Shop(config, bodies, shoppers, garments, orders, holdout, truth)
 
 
 def truth(shop: Shop, shopper_rows: Ints, garment_rows: Ints, size_rows: Ints) -> tuple[Array, Array]:
@@ -270,38 +272,6 @@ def _truth_of(
         steps=np.stack([ladder.steps for ladder in ladders]),
         relevance=np.array([labels.RELEVANCE[garment.category] for garment in garments]),
         hidden=np.array([garment.hidden for garment in garments]),
+        shops_in=np.array([DEPARTMENTS.index(_DEPARTMENT_OF[shopper.sex]) for shopper in shoppers]),
+        department=np.array([DEPARTMENTS.index(garment.department) for garment in garments]),
     )
-
-
-def _draw_orders(config: SimConfig, bodies: Bodies, garments: list[SimGarment], truth: labels.Truth) -> labels.Orders:
-    rng = _rng(config.seed, _ORDER)
-    shopper = _weighted(rng.gamma(1.5, size=len(bodies)), config.orders, rng)
-    garment = _choose_garments(bodies.sex[shopper], shopper, garments, truth, rng)
-    size = labels.choose_sizes(truth, shopper, garment, rng)
-    fit, kept = labels.oracle(truth, shopper, garment, size)
-    outcome, stayed = labels.draw_outcomes(fit, labels.agreement(truth, shopper, garment), rng)
-    told = np.where(rng.random(config.orders) < config.silent_share, -1, outcome)
-    day = np.sort(rng.uniform(0, config.days, config.orders))
-    return labels.Orders(shopper, garment, size, day, told, stayed, fit, kept)
-
-
-def _choose_garments(
-    sex: npt.NDArray[np.int8], shopper: Ints, garments: list[SimGarment], truth: labels.Truth, rng: np.random.Generator
-) -> Ints:
-    """Return a garment of the shopper's department for every order; of two candidates more often the better liked."""
-    popularity = rng.gamma(0.8, size=len(garments)) + 0.05
-    department = np.array([garment.department for garment in garments])
-    chosen = np.zeros(len(shopper), dtype=np.int64)
-    for code, name in enumerate(SEXES):
-        rows = np.flatnonzero(sex == code)
-        odds = popularity * (department == _DEPARTMENT_OF[name])
-        first, second = (_weighted(odds if odds.any() else popularity, len(rows), rng) for _ in range(2))
-        better = labels.agreement(truth, shopper[rows], second) > labels.agreement(truth, shopper[rows], first)
-        chosen[rows] = np.where(better & (rng.random(len(rows)) < 0.6), second, first)
-    return chosen
-
-
-def _weighted(weights: Array, num: int, rng: np.random.Generator) -> Ints:
-    total = np.cumsum(weights)
-    found: Ints = np.searchsorted(total, rng.random(num) * total[-1], side="right")
-    return np.minimum(found, len(weights) - 1)

@@ -1,0 +1,73 @@
+"""The whole service in this process, without Ray: the ingress and its application over handles of the plain classes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from serve.app import build_app
+from serve.fusion import Fusion
+from serve.image_encoder import ImageEncoder
+from serve.ingress import Ingress
+from serve.text_encoder import TextEncoder
+
+
+class Method:
+    """A method of a handle: `remote` calls it; `before` may wait, raise or hang first."""
+
+    def __init__(self, method: Callable[..., Awaitable[Any]]) -> None:
+        self._method = method
+        self.num_calls = 0
+        self.before: Callable[[], Awaitable[None]] | None = None
+
+    def remote(self, *args: Any) -> asyncio.Task[Any]:
+        self.num_calls += 1
+        return asyncio.get_running_loop().create_task(self._answer(args))
+
+    async def _answer(self, args: tuple[Any, ...]) -> Any:
+        if self.before is not None:
+            await self.before()
+        return await self._method(*args)
+
+
+class Handle:
+    """A handle of one replica in this process."""
+
+    def __init__(self, replica: Any) -> None:
+        self.replica = replica
+        if hasattr(replica, "encode"):
+            self.encode = Method(replica.encode)
+        else:
+            self.score = Method(replica.score)
+
+
+class Stages:
+    """The replicas behind an ingress in this process."""
+
+    def __init__(self) -> None:
+        self.image, self.text, self.fusion = Handle(ImageEncoder()), Handle(TextEncoder()), Handle(Fusion())
+
+    async def load(self, url: str) -> None:
+        for handle in (self.image, self.text, self.fusion):
+            await handle.replica.reconfigure({"checkpoint": url})
+
+
+@asynccontextmanager
+async def service(url: str, *, secret: bytes = b"secret", **settings: Any) -> AsyncIterator[tuple[Ingress, Stages]]:
+    """An ingress with a model, ready to answer."""
+    stages = Stages()
+    await stages.load(url)
+    ingress = Ingress({"checkpoint": url, **settings}, secret, stages.image, stages.text, stages.fusion)
+    await ingress.reconfigure({"checkpoint": url})
+    yield ingress, stages
+    await ingress.close()
+
+
+def client(ingress: Ingress, wrapped: Callable[[Any], Any] = lambda app: app) -> httpx.AsyncClient:
+    """A client of the ingress's real application."""
+    transport = httpx.ASGITransport(app=wrapped(build_app(ingress)), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://in-process")

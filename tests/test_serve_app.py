@@ -1,0 +1,409 @@
+"""The real application over the real stages in this process: limits, odd bodies and callers, and what is never kept or logged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from ray.exceptions import RayActorError
+from ray.serve._private.http_util import RequestIdMiddleware
+
+from serve.admission import Admission
+from serve.app import build_app
+from serve.errors import OverloadedError
+from tests.in_process import client, service
+from tests.redis_server import RedisServer
+from tests.serving import Case, assert_equal, encoded, photo, reference, untrained_checkpoint, variant
+from tryon_core.manifest import read_manifest
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return untrained_checkpoint(tmp_path_factory.mktemp("models") / "model", variant("cnn", "gru", "concat"))
+
+
+def run(test: Callable[[], Awaitable[Any]]) -> None:
+    asyncio.run(asyncio.wait_for(test(), 120))
+
+
+def assert_problem(answer: httpx.Response, status: int, detail: str = "") -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert detail in body["detail"]
+    assert body["detail"].isprintable()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("expected it to become true")
+
+
+class Gate:
+    """Lets nobody through until it is opened."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.num_waiting = 0
+
+    async def __call__(self) -> None:
+        self.num_waiting += 1
+        await self.event.wait()
+
+
+def test_more_requests_than_may_be_are_refused_with_when_to_come_back(url: str) -> None:
+    async def test() -> None:
+        async with service(url, max_requests=2) as (ingress, stages), client(ingress) as http:
+            stages.fusion.score.before = gate = Gate()
+            taken = [asyncio.create_task(http.post("/v1/predict", files={"text": (None, f"{n} cm")})) for n in (160, 170)]
+            await until(lambda: ingress.admission.num_requests == 2)
+            refused = await http.post("/v1/predict", files={"text": (None, "180 cm")})
+            assert_problem(refused, 503, "expected at most 2 requests at the same time")
+            assert refused.headers["retry-after"] == "1"
+            assert (await http.get("/livez")).status_code == 200
+            assert (await http.get("/metrics")).status_code == 200
+            assert (await http.get("/readyz")).status_code == 503  # the probe has not run here; it is not the limit
+            gate.event.set()
+            assert [answer.status_code for answer in await asyncio.gather(*taken)] == [200, 200]
+            assert ingress.admission.num_requests == 0
+
+    run(test)
+
+
+def test_bodies_in_flight_are_bounded_and_given_back_whatever_happens(url: str) -> None:
+    async def test() -> None:
+        async with service(url, max_inflight_bytes=3000) as (ingress, stages), client(ingress) as http:
+            stages.fusion.score.before = gate = Gate()
+            body = json.dumps({"shopper": {"text": "165 cm " * 250}, "garments": [{"id": "a"}]})
+            taken = asyncio.create_task(http.post("/v1/recommendations", content=body))
+            await until(lambda: gate.num_waiting == 1)
+            assert 0 < ingress.admission.num_bytes <= 3000
+            assert_problem(
+                await http.post("/v1/recommendations", content=body), 503, "expected bodies of at most 3000 bytes"
+            )
+            gate.event.set()
+            assert (await taken).status_code == 200
+            for bad in (b"{", b"[]", body.encode() * 3):
+                await http.post("/v1/recommendations", content=bad)
+            assert ingress.admission.num_bytes == 0
+
+    run(test)
+
+
+def test_a_request_gives_back_what_it_held_when_it_fails() -> None:
+    admission = Admission(1, 10)
+    with admission.request(exempt=False) as held:
+        held.add(8)
+        with pytest.raises(OverloadedError, match="at most 10 bytes"):
+            held.add(3)
+        with pytest.raises(OverloadedError, match="at most 1 requests"):
+            admission.request(exempt=False).__enter__()
+        admission.request(exempt=True).__enter__()
+    assert (admission.num_requests, admission.num_bytes) == (0, 0)
+
+
+def test_a_caller_who_goes_during_the_upload_is_counted_as_gone_and_told_nothing(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, _):
+            sent: list[Any] = []
+            messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+            path = "/v1/recommendations"
+            scope = {
+                "type": "http",
+                "method": "POST",
+                "path": path,
+                "headers": [],
+                "query_string": b"",
+                "http_version": "1.1",
+            }
+
+            async def receive() -> Any:
+                return next(messages)
+
+            async def send(message: Any) -> None:
+                sent.append(message)
+
+            caplog.clear()
+            await build_app(ingress)(scope, receive, send)
+            assert sent == []
+            assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+            text = ingress.metrics.exposition()[0].decode()
+            assert 'tryon_requests_total{route="/v1/recommendations",status="499"} 1.0' in text
+
+    run(test)
+
+
+@pytest.mark.parametrize("own", ["a b", "x" * 65, "é", ""])
+def test_a_request_id_of_another_form_is_refused_in_one_sentence_and_one_header(url: str, own: str) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, _), client(ingress, RequestIdMiddleware) as http:
+            answer = await http.get("/livez", headers={"X-Request-Id": own.encode()})
+            assert_problem(answer, 422, "expected X-Request-Id of 1 to 64 letters, digits, _, . or -, got ")
+            assert len(answer.headers.get_list("x-request-id")) == 1
+
+    run(test)
+
+
+def test_every_answer_has_one_request_id_the_callers_own_where_it_has_one(url: str) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, _), client(ingress, RequestIdMiddleware) as http:
+            own = await http.get("/nowhere", headers={"X-Request-Id": "order-7"})
+            assert own.headers.get_list("x-request-id") == ["order-7"]
+            assert own.json()["request_id"] == "order-7"
+            made = await http.get("/nowhere")
+            assert made.headers.get_list("x-request-id") == [made.json()["request_id"]]
+        async with service(url) as (ingress, _), client(ingress) as http:
+            bare = await http.get("/nowhere")
+            assert bare.headers.get_list("x-request-id") == [bare.json()["request_id"]]
+
+    run(test)
+
+
+def test_a_wrong_body_is_told_in_one_sentence(url: str) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, _), client(ingress) as http:
+            whole = await http.post("/v1/recommendations", content=b"[]")
+            assert_problem(whole, 422, "")
+            assert whole.json()["detail"].startswith("Input should be")
+            odd = await http.post("/v1/recommendations", json={"garments": [{"id": "a"}], "a\nb\x1b" + "x" * 500: 1})
+            assert_problem(odd, 422, "/a\\u000ab\\u001bxxx")
+            assert len(odd.json()["errors"][0]["pointer"]) == 200
+            chart = {"chest_cm": [90, 80]}
+            garments = [{"id": "a", "sizes": [{"label": "M", "chart": chart}]}]
+            ordered = await http.post("/v1/recommendations", json={"garments": garments})
+            assert_problem(
+                ordered,
+                422,
+                "/garments/0/sizes/0/chart: expected chest_cm as [low, high] with low <= high, got [90.0, 80.0]",
+            )
+
+    run(test)
+
+
+def test_many_small_garments_are_refused(url: str) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, _), client(ingress) as http:
+            many = ",".join(f'{{"id":"{n}"}}' for n in range(300_000))
+            answer = await http.post("/v1/recommendations", content='{"garments":[' + many + "]}")
+            assert_problem(answer, 422, "at most 1000 items")
+            some = await http.post("/v1/recommendations", json={"garments": [{"id": str(n)} for n in range(300)]})
+            assert_problem(some, 422, "expected at most 200 garments, got 300")
+
+    run(test)
+
+
+def multipart(text: bytes, *, name: bytes = b"text", end: bytes = b"--b--\r\n") -> bytes:
+    return b'--b\r\nContent-Disposition: form-data; name="' + name + b'"\r\n\r\n' + text + b"\r\n" + end
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "status"),
+    [
+        ("multipart/form-data; boundary=b", multipart(b"165 cm"), 200),
+        ("Multipart/Form-Data; boundary=b", multipart(b"165 cm"), 200),
+        ("multipart/form-data; boundary=b", multipart(b"165 cm", end=b"--b-- \r\n\r\n"), 200),
+        ("multipart/form-data; boundary=b", multipart("身高165".encode()), 200),
+        ("multipart/form-data; boundary=b; charset=latin-1", multipart("身高165".encode()), 200),
+        ("multipart/form-data; boundary=b", multipart(b"165 \xff cm"), 400),
+        ("multipart/form-data; boundary=b; charset=latin-1", multipart(b"165 \xff cm"), 400),
+        ("multipart/form-data; boundary=b; charset=utf-16", multipart(b"1\x006\x00"), 200),
+        ("multipart/form-data; boundary=b", multipart(b"165 cm", name=b"te\xff"), 400),
+        ("multipart/form-data; boundary=b", multipart(b"--b-- and more", end=b""), 400),
+        ("multipart/form-data; boundary=b", multipart(b"165 cm", end=b"--b--\r\nmore"), 400),
+        ("multipart/form-data; boundary=b", multipart(b"165 cm", end=b""), 400),
+        ("multipart/form-data", multipart(b"165 cm"), 400),
+        ("multipart/form-database; boundary=b", multipart(b"165 cm"), 400),
+        ("application/json", b"{}", 400),
+    ],
+)
+def test_a_multipart_body_is_whole_and_its_texts_are_utf8_or_it_is_refused(
+    url: str, kind: str, content: bytes, status: int
+) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, _), client(ingress) as http:
+            answer = await http.post("/v1/predict", content=content, headers={"Content-Type": kind})
+            assert answer.status_code == status, answer.text
+            if status != 200:
+                assert_problem(answer, status, "expected")
+
+    run(test)
+
+
+def test_an_explained_answer_tells_the_measurements_that_have_an_interval(tmp_path: Any) -> None:
+    folder = untrained_checkpoint(
+        tmp_path / "model",
+        variant("cnn", "gru", "concat"),
+        calibration={"body_half_width": {"words": {"waist_cm": 4.0, "hip_cm": 3.0}, "both": {"waist_cm": 2.0}}},
+    )
+
+    async def test() -> None:
+        async with service(folder) as (ingress, _), client(ingress) as http:
+            plain = await http.post("/v1/recommendations", json=Case().body())
+            assert plain.json().get("measurements") is None
+            both = await http.post("/v1/recommendations", json=Case().body() | {"explain": True})
+            (waist,) = both.json()["measurements"].items()
+            assert waist[0] == "waist_cm"
+            assert waist[1]["high"] - waist[1]["low"] == pytest.approx(4)
+            assert waist[1]["value"] == pytest.approx((waist[1]["low"] + waist[1]["high"]) / 2)
+            words = await http.post("/v1/recommendations", json=Case("person_mask").body() | {"explain": True})
+            assert set(words.json()["measurements"]) == {"waist_cm", "hip_cm"}
+            nothing = await http.post("/v1/recommendations", json={"garments": [{"id": "a"}], "explain": True})
+            assert nothing.json()["measurements"] == {}
+            assert all(answer.json()["recommendations"][0]["reasons"] for answer in (plain, both))
+
+    run(test)
+
+
+def test_waiting_for_fusion_is_told_as_waiting(url: str) -> None:
+    async def test() -> None:
+        async with service(url, fusion_batch=1) as (ingress, stages), client(ingress) as http:
+            stages.fusion.score.before = gate = Gate()
+            body = Case("person_mask").body()
+            asked = [asyncio.create_task(http.post("/v1/recommendations", json=body)) for _ in range(3)]
+            await until(lambda: gate.num_waiting == 2 and ingress.recommender.num_waiting("fusion") == 1)
+            await asyncio.sleep(0.2)
+            gate.event.set()
+            told = [answer.headers["server-timing"] for answer in await asyncio.gather(*asked)]
+            ms = [{n: float(d) for n, d in (entry.strip().split(";dur=") for entry in one.split(","))} for one in told]
+            waited = max(ms, key=lambda one: one["queue"])
+            assert waited["queue"] > waited["fusion"]
+            assert sum(one["queue"] < one["fusion"] for one in ms) == 2
+
+    run(test)
+
+
+def test_openapi_tells_of_every_problem_that_a_route_answers_with(url: str) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, _), client(ingress) as http:
+            api = (await http.get("/openapi.json")).json()
+            assert {"ProblemOut", "FieldProblemOut", "RecommendationsIn"} <= set(api["components"]["schemas"])
+            for path in ("/v1/predict", "/v1/recommendations"):
+                answers = api["paths"][path]["post"]["responses"]
+                assert {"200", "400", "413", "415", "422", "503", "504"} <= set(answers)
+                assert list(answers["422"]["content"]) == ["application/problem+json"]
+                assert "Retry-After" in answers["503"]["headers"]
+
+    run(test)
+
+
+def test_a_photo_is_never_written_to_disk(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("a part was about to be written to disk")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", fail)
+    rng = np.random.default_rng(0)
+    large = encoded(Image.fromarray(rng.integers(0, 256, (1500, 1300, 3), dtype=np.uint8)), "PNG")
+    assert len(large) > 5 * 2**20
+
+    async def test() -> None:
+        async with service(url) as (ingress, _), client(ingress) as http:
+            answer = await http.post("/v1/predict", files={"image": large}, data={"text": "165 cm"})
+            assert answer.status_code == 200, answer.text
+
+    run(test)
+
+
+def test_words_and_photos_are_in_no_log(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    words, liked, picture = "zebrawords 165 cm", "zebralikes", photo() + b"zebrabytes"
+
+    async def broken() -> None:
+        raise RuntimeError("the stage is broken")
+
+    async def test() -> None:
+        async with service(url) as (ingress, stages), client(ingress) as http:
+            body = Case().body()
+            body["shopper"] |= {"text": words, "profile": {"preferences": liked}}
+            form = {"files": {"image": picture}, "data": {"text": words}}
+            assert (await http.post("/v1/recommendations", json=body)).status_code == 200
+            assert (await http.post("/v1/predict", **form)).status_code == 200
+            assert (await http.post("/v1/recommendations", json=body | {"colour": words})).status_code == 422
+            assert (await http.post("/v1/predict", files={"image": b"zebrabytes", "text": (None, words)})).status_code == 415
+            for method in (stages.fusion.score, stages.text.encode, stages.image.encode):
+                method.before = broken
+            body["shopper"]["text"] += " and more"
+            assert (await http.post("/v1/recommendations", json=body)).status_code == 500
+
+    run(test)
+    logged = caplog.text + "".join(str(vars(record)) for record in caplog.records)
+    assert "the stage is broken" in logged
+    assert "zebra" not in logged
+
+
+def test_a_call_lost_with_its_replica_is_sent_once_more_and_no_oftener(url: str) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, stages), client(ingress) as http:
+            failures = 1
+
+            async def lost() -> None:
+                nonlocal failures
+                failures -= 1
+                if failures >= 0:
+                    raise RayActorError
+
+            stages.fusion.score.before = lost
+            form: dict[str, Any] = {"files": {"text": (None, "165 cm")}}
+            assert (await http.post("/v1/predict", **form)).status_code == 200
+            assert stages.fusion.score.num_calls == 2
+            failures = 2
+            gone = await http.post("/v1/predict", **form)
+            assert_problem(gone, 503, "a stage of the graph is not available: RayActorError")
+            assert stages.fusion.score.num_calls == 4
+
+    run(test)
+
+
+def test_a_redis_that_hangs_changes_no_answer_and_is_used_again_once_it_wakes(
+    url: str, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis = redis_server.client()
+    pid = redis.info("server")["process_id"]
+
+    async def test() -> None:
+        async with service(url, cache=redis_server.url, cache_timeout_ms=50) as (ingress, _), client(ingress) as http:
+
+            async def answered(said: str) -> None:
+                case = Case(said=said)
+                answer = await http.post("/v1/recommendations", json=case.body())
+                assert_equal(answer.json(), reference(url, case))
+
+            await answered("160 cm, a first time")
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                for n in range(3):
+                    await answered(f"{161 + n} cm, while Redis hangs")
+                assert "shared cache left alone" in caplog.text
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            known, n = redis.dbsize(), 0
+            while redis.dbsize() <= known:  # the breaker is open for a second
+                await answered(f"{170 + n} cm, after it woke")
+                await asyncio.sleep(0.2)
+                n += 1
+
+    run(test)
+    redis.close()
+
+
+def test_the_loaded_model_is_told_in_every_answer(url: str) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, _), client(ingress) as http:
+            answer = await http.post("/v1/recommendations", json=Case().body())
+            assert answer.json()["model"] == read_manifest(url).fingerprint
+
+    run(test)
