@@ -127,7 +127,7 @@ def test_the_photo_of_a_wider_person_moves_the_size_up(
     assert len(place) > 0.9 * len(people)
     pairs = [(i, j) for i in place for j in place if abs(heights[i] - heights[j]) < 3 and waists[i] > 1.15 * waists[j]]
     assert len(pairs) > 100
-    assert np.mean([place[i] > place[j] for i, j in pairs]) > 0.9
+    assert np.mean([place[i] > place[j] for i, j in pairs]) > 0.85
 
 
 def test_prediction_means_something(record_property: Any) -> None:
@@ -153,4 +153,4 @@ def test_prediction_means_something(record_property: Any) -> None:
     record_property("auc", float(np.mean(areas)))
     assert np.mean([f.photo == "used" for f in found]) > 0.9
     assert predictions.std() >= 0.1
-    assert np.mean(areas) > 0.55
+    assert np.mean(areas) > 0.68

@@ -46,9 +46,11 @@ _NOISE = 0.37
 """Scale of the logistic noise of a shopper's judgement, in steps; its SD is 0.67."""
 _SLIPS, _SLIP_ODDS = (-2, -1, 0, 1, 2), (0.04, 0.16, 0.6, 0.16, 0.04)
 """By how many sizes orders miss the size that the shopper thinks is theirs."""
-_KEPT_LOGITS = np.array([-1.4, 2.3, -0.8])
-_TASTE_LOGIT = 3.5
-"""So that, as in fashion, about half of all orders come back, more of them for taste than for fit."""
+_KEPT_AT_MOST = np.array([0.25, 0.98, 0.4])
+"""P(kept) of a garment that is too small, fits or is too large, however much it is liked."""
+_LIKED_LOGIT, _TASTE_LOGIT = 2.8, 4.0
+"""Of P(liked) at no agreement, and per agreement: so that, as in fashion, about half of all orders come back, more of them
+for taste than for fit."""
 
 _OTHER_DEPARTMENT = 0.8
 """How much a garment of the other department disagrees with taste; few order one, and most of those send it back."""
@@ -163,7 +165,7 @@ def draw_outcomes(
 
 
 def _kept_by_class(agreement: Array) -> Array:
-    return _logistic(_KEPT_LOGITS + _TASTE_LOGIT * agreement[..., None])
+    return np.asarray(_KEPT_AT_MOST * _logistic(_LIKED_LOGIT + _TASTE_LOGIT * agreement[..., None]))
 
 
 def _logistic(values: Array) -> Array:
