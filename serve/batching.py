@@ -84,6 +84,8 @@ class Batcher(Generic[T, R]):
             Exception: whatever the call gave for this item, or raised.
         """
         if len(self._queue) >= self._limits.queued:
+            self._queue = deque(waiting for waiting in self._queue if not waiting.result.done())  # some callers have gone
+        if len(self._queue) >= self._limits.queued:
             raise OverloadedError(f"expected at most {self._limits.queued} items to wait, got one more")
         loop = asyncio.get_running_loop()
         waiting: _Waiting[T, R] = _Waiting(item, self._size_of(item), loop.create_future(), waited, loop.time())

@@ -96,7 +96,8 @@ def _boundary(request: Request, content: bytes) -> bytes:
     boundary = options.get(b"boundary", b"")
     if not re.fullmatch(rb"[!#-\[\]-~ ]{1,70}", boundary):
         raise NotParseableError("expected a multipart/form-data body whose header names its boundary, 1 to 70 characters")
-    if not content.rstrip().endswith(b"--" + boundary + b"--"):
+    end = b"--" + boundary + b"--"
+    if not content.rstrip().endswith(b"\r\n" + end) and content.strip() != end:
         raise NotParseableError("expected a multipart/form-data body that ends with its boundary, got one cut short")
     return boundary
 

@@ -93,7 +93,7 @@ class Recommender:
         choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]
         degraded = [f"photo not used: {photo.reason}"] if ask.photo is not None and not photo.used else []
         return RecommendationsOut(
-            recommendations=[_recommendation(ask, choice, offers, scores) for choice in choices],
+            recommendations=[_recommendation(ask, choice, offers, scores, known=bool(shopper)) for choice in choices],
             recommendation_id=secrets.token_hex(16),
             history_as_of=None if history is None else (_EPOCH + timedelta(days=day)).date().isoformat(),
             degraded=bool(degraded),
@@ -187,13 +187,13 @@ def _in_stock(candidates: Sequence[Candidate], offers: Offers) -> npt.NDArray[np
     return np.array([s < 0 or own[s].in_stock is not False for own, s in zip(sizes, offers.size, strict=True)], bool)
 
 
-def _recommendation(ask: Ask, choice: Choice, offers: Offers, scores: Scores) -> RecommendationOut:
+def _recommendation(ask: Ask, choice: Choice, offers: Offers, scores: Scores, *, known: bool) -> RecommendationOut:
+    """Return one garment's answer; where nothing is known of the shopper, no reason speaks of a body."""
     garment = ask.candidates[choice.garment].garment
     position = int(offers.size[choice.row])
     size = garment.sizes[position] if position >= 0 else None
     fit = fit_of(scores, choice.row)
-    told = ask.photo is not None or ask.words is not None
-    body = scores.body[choice.row] if len(scores.body) and told else np.zeros(0, np.float32)
+    body = scores.body[choice.row] if len(scores.body) and known else np.zeros(0, np.float32)
     likeliest = bool(scores.fit[choice.row, 1] >= scores.fit[choice.rows, 1].max())
     history = None if offers.history is None else offers.history[choice.row]
     labels = [garment.sizes[int(s)].label for s in offers.size[choice.rows] if s >= 0]

@@ -62,7 +62,7 @@ def changed(*path: str, value: Any) -> dict[str, Any]:
         (("fusion", "num_heads"), 0, "over 0"),
         (("fusion", "num_heads"), 5, "divisible by 5 heads"),
         (("fusion", "width"), "wide", "expected a complete FusionConfig"),
-        (("fusion", "depth"), -1, "depth of at least 0"),
+        (("fusion", "depth"), -1, "depth from 0"),
         (("fusion", "dropout"), 1.0, r"dropout in \[0, 1\)"),
         (("fusion", "weights"), {"size": 1.0}, "need kind weighted"),
         (("towers", "text", "rows"), 100, "at least 65536 rows"),

@@ -30,6 +30,7 @@ def test_the_articles_command_prints_its_one_line() -> None:
     done = run("predict", "--image_path", PHOTO, "--text_path", TEXT)
     assert (done.returncode, done.stderr) == (0, "")
     assert re.fullmatch(r"Prediction: 0\.\d{3}\n", done.stdout)
+    assert f"prints `{done.stdout.strip()}`" in (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
 def test_json_tells_more() -> None:

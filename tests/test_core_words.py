@@ -369,7 +369,10 @@ def test_repetitions_parse_in_linear_time(unit: str) -> None:
     _assert_fast((unit * MAX_CHARACTERS)[:MAX_CHARACTERS])
 
 
-@pytest.mark.parametrize("head", ["1", "5'", "11st", "eu", "eu-", "一", "1米", "二尺", "34", "x", "1.", "us 5"])
+@pytest.mark.parametrize(
+    "head",
+    ["1", "5'", "11st", "eu", "eu-", "一", "1米", "二尺", "34", "x", "1.", "us 5", "us", "size", "usually", "wear", "28w"],
+)
 @pytest.mark.parametrize("filler", [" ", "1", "一", "\u3000"])
 def test_a_beginning_that_never_ends_parses_in_linear_time(head: str, filler: str) -> None:
     _assert_fast(head + filler * (MAX_CHARACTERS - len(head)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import os
@@ -62,6 +63,23 @@ class Gate:
     async def __call__(self) -> None:
         self.num_waiting += 1
         await self.event.wait()
+
+
+def test_a_photo_without_a_person_tells_nothing_and_no_reason_speaks_of_a_body(url: str) -> None:
+    def reasons(answer: httpx.Response) -> str:
+        return " ".join(reason for garment in answer.json()["recommendations"] for reason in garment["reasons"])
+
+    async def test() -> None:
+        wall = base64.b64encode(encoded(Image.new("RGB", (300, 400), (200, 200, 205)))).decode()
+        garments = Case().body()["garments"]
+        async with service(url) as (ingress, _), client(ingress) as http:
+            nobody = await http.post("/v1/recommendations", json={"shopper": {"photo_base64": wall}, "garments": garments})
+            somebody = await http.post("/v1/recommendations", json={"shopper": {"text": "165 cm"}, "garments": garments})
+        assert nobody.json()["photo"]["used"] is False
+        assert " cm " not in reasons(nobody)
+        assert " cm " in reasons(somebody)
+
+    run(test)
 
 
 def test_more_requests_than_may_be_are_refused_with_when_to_come_back(url: str) -> None:
@@ -224,6 +242,7 @@ def multipart(text: bytes, *, name: bytes = b"text", end: bytes = b"--b--\r\n") 
         ("multipart/form-data; boundary=b; charset=utf-16", multipart(b"1\x006\x00"), 200),
         ("multipart/form-data; boundary=b", multipart(b"165 cm", name=b"te\xff"), 400),
         ("multipart/form-data; boundary=b", multipart(b"--b-- and more", end=b""), 400),
+        ("multipart/form-data; boundary=b", multipart(b"190 cm, 110 kg--b--", end=b""), 400),
         ("multipart/form-data; boundary=b", multipart(b"165 cm", end=b"--b--\r\nmore"), 400),
         ("multipart/form-data; boundary=b", multipart(b"165 cm", end=b""), 400),
         ("multipart/form-data", multipart(b"165 cm"), 400),

@@ -169,6 +169,22 @@ def test_a_full_queue_refuses_at_once() -> None:
     run(test)
 
 
+def test_callers_who_have_gone_take_no_room_in_the_queue() -> None:
+    async def test() -> None:
+        executor = FakeExecutor()
+        batcher: Batcher[int, int] = Batcher(executor, Limits(items=1, slots=1, queued=2), size_of=lambda _: 1)
+        first, gone, also = (asyncio.create_task(batcher.submit(n)) for n in (1, 2, 3))
+        await settle()
+        gone.cancel()
+        also.cancel()
+        await settle()
+        last = asyncio.create_task(batcher.submit(4))
+        assert await finish(executor, first, last) == [2, 8]
+        assert executor.batches == [[1], [4]]
+
+    run(test)
+
+
 def test_a_call_that_hangs_is_given_up_and_its_slot_is_free() -> None:
     async def test() -> None:
         calls = 0

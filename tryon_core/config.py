@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 IMAGE_ENCODERS = ("cnn", "mobilenet_v2", "resnet18", "vit_b_16")
 TEXT_ENCODERS = ("lstm", "gru", "transformer")
+MAX_DEPTH = 1000
+"""Layers of anything; building a wrong number of them would take for ever."""
 FUSIONS = ("concat", "average", "weighted", "attention")
 
 
@@ -55,6 +57,7 @@ class ImageTower:
         _require(min(self.height, self.width) >= 16, f"expected at least 16 px, got {self.height} x {self.width}")
         _require(len(self.mean) == len(self.std) == self.channels, "expected one mean and one std per channel")
         _require(self.embedding_dim > 0, f"expected embedding_dim over 0, got {self.embedding_dim}")
+        _require(0 < self.depth <= MAX_DEPTH, f"expected depth from 1 to {MAX_DEPTH}, got {self.depth}")
         _require(self.denoise_sigma >= 0, f"expected denoise_sigma of at least 0, got {self.denoise_sigma}")
 
 
@@ -80,6 +83,7 @@ class TextTower:
         _require(self.rows >= 65_536, f"expected at least 65536 rows, got {self.rows}")
         _require(self.max_tokens >= 1, f"expected max_tokens of at least 1, got {self.max_tokens}")
         _require(min(self.width, self.depth, self.num_heads) > 0, "expected width, depth and num_heads over 0")
+        _require(self.depth <= MAX_DEPTH, f"expected depth of at most {MAX_DEPTH}, got {self.depth}")
         _require(0 <= self.dropout < 1, f"expected dropout in [0, 1), got {self.dropout}")
         _require(self.width % self.num_heads == 0, f"expected width {self.width} divisible by {self.num_heads} heads")
 
@@ -122,7 +126,7 @@ class FusionConfig:
     def __post_init__(self) -> None:
         _require(self.kind in FUSIONS, expected_one_of("fusion", self.kind, FUSIONS))
         _require(min(self.width, self.num_heads) > 0, "expected width and num_heads over 0")
-        _require(self.depth >= 0, f"expected depth of at least 0, got {self.depth}")
+        _require(0 <= self.depth <= MAX_DEPTH, f"expected depth from 0 to {MAX_DEPTH}, got {self.depth}")
         _require(0 <= self.dropout < 1, f"expected dropout in [0, 1), got {self.dropout}")
         _require(self.width % self.num_heads == 0, f"expected width {self.width} divisible by {self.num_heads} heads")
         _require(self.weights is None or self.kind == "weighted", f"fusion weights need kind weighted, got {self.kind}")

@@ -108,7 +108,8 @@ def parse(text: str) -> list[Token]:
     """
     if len(text) > MAX_CHARACTERS:
         raise TooLargeError(f"expected a text of at most {MAX_CHARACTERS} characters, got {len(text)}")
-    folded = unicodedata.normalize("NFKC", text.translate(_FOLD)).casefold()
+    # One space for every gap, so that no pattern can try a long one in many ways.
+    folded = " ".join(unicodedata.normalize("NFKC", text.translate(_FOLD)).casefold().split())
     for written, meant in _WRITTEN:
         folded = written.sub(meant, folded)
     for short, full in _ABBREVIATED:
