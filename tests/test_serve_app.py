@@ -82,6 +82,22 @@ def test_a_photo_without_a_person_tells_nothing_and_no_reason_speaks_of_a_body(u
     run(test)
 
 
+def test_what_is_out_of_stock_is_scored_and_never_recommended(url: str) -> None:
+    async def test() -> None:
+        whole = Case().body()["garments"][0]
+        async with service(url) as (ingress, _), client(ingress) as http:
+            (best,) = (await http.post("/v1/recommendations", json={"garments": [whole]})).json()["recommendations"]
+            sizes = [size | {"in_stock": size["label"] != best["size"]} for size in whole["sizes"]]
+            (other,) = (await http.post("/v1/recommendations", json={"garments": [whole | {"sizes": sizes}]})).json()[
+                "recommendations"
+            ]
+        assert other["size"] != best["size"]
+        assert "of those in stock" in other["reasons"][0]
+        assert [size["label"] for size in other["sizes"]] == [size["label"] for size in best["sizes"]]
+
+    run(test)
+
+
 def test_more_requests_than_may_be_are_refused_with_when_to_come_back(url: str) -> None:
     async def test() -> None:
         async with service(url, max_requests=2) as (ingress, stages), client(ingress) as http:
