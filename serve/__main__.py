@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -119,7 +119,6 @@ def _run(application: Any, settings: Settings, host: str, port: int) -> int:
     import ray
     from ray import serve
 
-    stop: Callable[[], None] = serve.shutdown
     _interrupt_on_signals()
     try:
         # A Ray of its own: another one's applications are not ours to end. A laptop with one core still gets the graph,
@@ -133,7 +132,7 @@ def _run(application: Any, settings: Settings, host: str, port: int) -> int:
             return _serve_until_stopped(f"http://{host}:{port}", read_manifest(settings.checkpoint).fingerprint)
         finally:
             try:
-                stop()
+                serve.shutdown()
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
     finally:

@@ -62,7 +62,8 @@ class Envelope:
             await send(message)
 
         try:
-            _check_id(own_id)
+            if own_id not in (None, request_id):
+                raise InputError(f"expected X-Request-Id of 1 to 64 letters, digits, _, . or -, got {own_id[:40]!r}")
             with self._admission.request(exempt=scope["path"] in _EXEMPT) as held:
                 scope["state"]["held"] = held
                 async with asyncio.timeout(self._deadline_ms(headers) / 1000):
@@ -92,11 +93,6 @@ class Envelope:
         for stage, ms in timings.ms.items():
             if ms:
                 self._metrics.stage_seconds.labels(stage).observe(ms / 1000)
-
-
-def _check_id(told: str | None) -> None:
-    if told is not None and not _REQUEST_ID.fullmatch(told):
-        raise InputError(f"expected X-Request-Id of 1 to 64 letters, digits, _, . or -, got {told[:40]!r}")
 
 
 def problem(error: Exception, request_id: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
@@ -43,8 +42,7 @@ class Metrics:
             for own in (os.path.dirname(folder), folder):
                 _own(own)
             tell_metrics_folder(folder)
-            make: Any = values.MultiProcessValue
-            values.ValueClass = make()  # prometheus-client may have been imported before the folder
+            values.ValueClass = values.MultiProcessValue()  # prometheus-client may have been imported before the folder
         self._registry = registry = CollectorRegistry()
         self.requests = Counter("tryon_requests_total", "Requests answered.", ("route", "status"), registry=registry)
         self.request_seconds = Histogram(
@@ -80,8 +78,7 @@ class Metrics:
         if self._folder:
             _forget_the_dead(self._folder)
             registry = CollectorRegistry()
-            collect: Any = MultiProcessCollector
-            collect(registry, path=self._folder)
+            MultiProcessCollector(registry, path=self._folder)
         return prometheus_client.generate_latest(registry), prometheus_client.CONTENT_TYPE_LATEST
 
 
@@ -99,12 +96,11 @@ def _own(folder: str) -> None:
 
 def _forget_the_dead(folder: str) -> None:
     """Take what only holds while a process lives from the processes that are gone; their counts stay."""
-    forget: Any = mark_process_dead
     for pid in {int(found[1]) for name in os.listdir(folder) if (found := _FILE.search(name))}:
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
-            forget(pid, folder)
+            mark_process_dead(pid, folder)
         except PermissionError:
             continue  # it lives, as another user's
 

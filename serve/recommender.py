@@ -117,9 +117,7 @@ class Recommender:
 
     def _measurements(self, shopper: Mapping[str, Halves], scores: Scores) -> dict[str, MeasurementOut]:
         """Return what the shopper's body is taken for, each with the bounds of 80 % of people of whom as much is known."""
-        seen = bool({*shopper} - {"shopper_words"})
-        known = ("nothing", "words", "photo", "both")[("shopper_words" in shopper) + 2 * seen]
-        widths: Mapping[str, float] = self.manifest.calibration.get("body_half_width", {}).get(known, {})
+        widths = self.manifest.half_widths(shopper)
         body = dict(zip(MEASUREMENTS, map(float, scores.body[0]), strict=True)) if len(scores.body) else {}
         return {
             name: MeasurementOut(value=value, low=value - widths[name], high=value + widths[name])

@@ -39,7 +39,7 @@ def evaluate(model: Model, rows: Rows, temperatures: Mapping[str, float] = NO_TE
 def fuse_known(model: Model, embedded: Mapping[str, Tensor], rows: Rows) -> dict[str, dict[str, Array]]:
     """Return raw outputs by what a service may know of a shopper who has ordered nothing yet: photo and words, or less."""
     new = first_orders(rows)
-    history = {part: new.parts[part] for part in ("history",) if part in new.parts}
+    history = {"history": new.parts["history"]} if "history" in new.parts else {}
     seen = {**embedded, **embed(model, Rows(history, rows.targets))}
     return {name: fuse(model, seen, new.without(gone)) for name, gone in part_sets(model.config).items()}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,13 +33,23 @@ class Manifest:
     towers: Mapping[str, str]
     """Tower name to that encoder's own fingerprint."""
     calibration: Mapping[str, Any] = field(default_factory=dict)
-    """`temperature`: task name to the divisor of its logits."""
+    """`temperature`: task name to the divisor of its logits; `body_half_width`: see `half_widths`."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
     """What the model scored, on what, when it was made."""
 
     def temperature(self, task: str) -> float:
         """Return the divisor of a task's logits, 1 where it was not calibrated."""
         return float(self.calibration.get("temperature", {}).get(task, 1.0))
+
+    def half_widths(self, parts: Collection[str]) -> dict[str, float]:
+        """Return half of the interval around each measurement that holds 80 % of people, cm or kg; empty where not told.
+
+        Args:
+            parts: what is known of the shopper, by the names of its parts.
+        """
+        seen = any(part != "shopper_words" for part in parts)
+        known = ("nothing", "words", "photo", "both")[("shopper_words" in parts) + 2 * seen]
+        return dict(self.calibration.get("body_half_width", {}).get(known, {}))
 
     def to_json(self) -> dict[str, Any]:
         """Return config.json's content."""

@@ -73,11 +73,8 @@ class Predictor:
         body = dict(zip(MEASUREMENTS, map(float, scores.body[best.row]), strict=True)) if len(scores.body) else {}
         place = int(offers.size[best.row])
         size = garment.sizes[place].label if place >= 0 else ""
-        seen = bool({*shopper} - {"shopper_words"})
-        known = ("nothing", "words", "photo", "both")[("shopper_words" in shopper) + 2 * seen]
-        widths = self._checkpoint.manifest.calibration.get("body_half_width", {}).get(known, {})
-        match, model = float(scores.match[best.row]), self._checkpoint.manifest.fingerprint
-        return Prediction(match, garment.id, size, fit, body, dict(widths), said, model)
+        match, manifest = float(scores.match[best.row]), self._checkpoint.manifest
+        return Prediction(match, garment.id, size, fit, body, manifest.half_widths(shopper), said, manifest.fingerprint)
 
     def _shopper(self, photo: bytes | None, words: str | None) -> tuple[dict[str, Embedding], str]:
         model = self._checkpoint.model

@@ -84,8 +84,12 @@ _SIZES_OF = {"it": (34, 64), "us": (0, 64), "uk": (2, 64), "eu": (16, 70), "fr":
 _SAME = {"’": "'", "‘": "'", "′": "'", "”": '"', "“": '"', "″": '"', "，": ", "}
 _SAME |= {"½": ".5", "¼": ".25", "¾": ".75", "⅓": ".33", "⅔": ".67", "⅛": ".125", "⅜": ".375", "⅝": ".625", "⅞": ".875"}
 _FOLD = str.maketrans(_SAME)
-_WRITTEN = ((re.compile(r"(?<!\d)\.(?=\d)"), "0."), (re.compile(r"(?<=\d)\s+1/2(?![\d/])"), ".5"))
-_ABBREVIATED = (("u.s.", "us"), ("u.k.", "uk"))
+_WRITTEN = (
+    (re.compile(r"(?<!\d)\.(?=\d)"), "0."),
+    (re.compile(r"(?<=\d)\s+1/2(?![\d/])"), ".5"),
+    (re.compile(r"u\.s\."), "us"),
+    (re.compile(r"u\.k\."), "uk"),
+)
 _INCHES_FROM = 20
 """寸 of so many are inches, as trousers have them; fewer are the Chinese inch."""
 
@@ -112,8 +116,6 @@ def parse(text: str) -> list[Token]:
     folded = " ".join(unicodedata.normalize("NFKC", text.translate(_FOLD)).casefold().split())
     for written, meant in _WRITTEN:
         folded = written.sub(meant, folded)
-    for short, full in _ABBREVIATED:
-        folded = folded.replace(short, full)
     return [token for match in _PATTERN.finditer(folded) for token in _tokens_of(match)]
 
 
