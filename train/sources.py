@@ -41,19 +41,24 @@ def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequen
     Raises:
         ConfigError: no source or split has that name.
     """
-    name = spec.partition(":")[0]
-    if name not in SOURCES or ":" in spec:
-        raise ConfigError(expected_one_of("data source", spec, SOURCES))
+    name, _, argument = spec.partition(":")
+    if name not in SOURCES:
+        raise ConfigError(expected_one_of("data source", name, SOURCES))
     for split in splits:
         if split not in SPLITS:
             raise ConfigError(expected_one_of("split", split, SPLITS))
-    return SOURCES[name](config, options, splits)
+    return SOURCES[name](config, argument, options, splits)
 
 
-def _sim(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> Data:
+def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
     from .sim_rows import sim_data
 
+    if argument:
+        raise ConfigError(f"expected source sim without an argument, got {argument!r}")
     return sim_data(config, options, splits)
 
 
-SOURCES: dict[str, Callable[[ModelConfig, SimConfig, Sequence[str]], Data]] = {"sim": _sim}
+Build = Callable[[ModelConfig, str, SimConfig, Sequence[str]], Data]
+"""From the model, the argument behind the source's name, what a drawing source draws, and the splits wanted."""
+
+SOURCES: dict[str, Build] = {"sim": _sim}
