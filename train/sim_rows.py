@@ -29,13 +29,18 @@ Make = Callable[[Ids], Any]
 
 
 def sim_data(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> Data:
-    """Draw a shop and return its orders, of people who are either fitted on or scored on."""
+    """Draw a shop and return its orders, of people who are either fitted on or scored on.
+
+    Those fitted on have no row of a brand set aside; such orders only make history, as they do in a shop whose model is
+    older than a brand. Rows' extra `unseen_brand` tells those of brands set aside; cameras set aside took all of ``val``.
+    """
     shop = build_shop(options)
     garments = [_garment(shop, j) for j in range(len(shop.garments))]
     features, history, day = replay(_lines(shop, garments))
     held = shop.holdout[shop.orders.shopper]
     makers = _makers(shop, config, garments)
-    chosen = {name: np.flatnonzero(held == (name == "val")) for name in splits}
+    unseen = shop.unseen[shop.orders.garment]
+    chosen = {name: np.flatnonzero(held if name == "val" else ~held & ~unseen) for name in splits}
     for name, orders in chosen.items():
         if not len(orders):
             raise ConfigError(f"expected a shop with orders to {name} on, got none: {options.shoppers} shoppers are too few")
@@ -69,7 +74,8 @@ def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids) -> R
         **{f"taste_{name}": tastes(orders.kept[chosen], looks[name][garment], len(LOOKS[name])) for name in LOOKS},
     }
     kept = orders.oracle_kept[chosen]
-    return Rows(parts, targets, {"oracle_fit": orders.oracle_fit[chosen], "oracle_match": kept, "shopper": shopper})
+    extra = {"oracle_fit": orders.oracle_fit[chosen], "oracle_match": kept, "shopper": shopper}
+    return Rows(parts, targets, {**extra, "unseen_brand": shop.unseen[garment]})
 
 
 def _makers(shop: Shop, config: ModelConfig, garments: Sequence[Garment]) -> dict[str, Make]:

@@ -7,15 +7,15 @@ tells the body's shape and never its scale. World coordinates: x to the right, y
 from __future__ import annotations
 
 import functools
-from bisect import bisect
 from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
+
+from .views import View, draw_view
+
+__all__ = ["draw_view", "render_mask", "render_photo"]
 
 Array = npt.NDArray[np.float64]
 _OVERSAMPLING = 2
@@ -23,91 +23,8 @@ _SMOOTHNESS = 6
 """Points drawn per given point of an outline."""
 _CIRCLE = [wave(np.linspace(0, 2 * np.pi, 28, endpoint=False)) for wave in (np.sin, np.cos)]
 
-Colour = tuple[int, int, int]
 Piece = tuple[str, Array]
 """Which of the view's colours fills a polygon, and its outline, float64[P, 2]."""
-_PALETTES: dict[str, tuple[Colour, ...]] = {
-    "skin": ((245, 208, 180), (226, 178, 142), (198, 142, 104), (150, 100, 70), (105, 68, 48), (74, 48, 36)),
-    "hair": ((30, 24, 22), (62, 42, 30), (110, 74, 44), (190, 150, 90), (120, 116, 112), (130, 60, 36)),
-    "shoes": ((25, 25, 28), (90, 60, 40), (70, 72, 80), (150, 30, 40)),
-}
-_RANGES = {"distance": (1.6, 4.5), "camera_height": (0.35, 0.95), "pitch_rad": (-0.1, 0.1), "turn_rad": (-0.35, 0.35)}
-_RANGES |= {"fill": (0.7, 0.97), "shift_x": (0.2, 0.8), "shift_y": (0.2, 0.8), "grain": (1.0, 5.0)}
-_RANGES |= {"flare": (0.0, 0.5), "hem": (-0.03, 0.08), "top_length": (0.0, 1.0)}
-_BOTTOMS, _HAIRDOS = ("trousers", "shorts", "skirt", "dress"), ("bald", "short", "bob", "long")
-_ODDS = {True: ((0.5, 0.12, 0.16, 0.22), (0.0, 0.25, 0.3, 0.45)), False: ((0.75, 0.25, 0, 0), (0.1, 0.85, 0.04, 0.01))}
-"""Of bottoms and hairdos, of women and of men."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """One pose, camera, outfit and scene; lengths in statures, angles in radians, pairs are (left, right)."""
-
-    distance: float
-    camera_height: float
-    pitch_rad: float
-    fill: float
-    """Share of the picture's height or width, whichever binds first, that the person takes."""
-    shift_x: float
-    shift_y: float
-    turn_rad: float
-    """Of the body about its height: mixes depth into breadth."""
-    arms_rad: tuple[float, float]
-    elbows_rad: tuple[float, float]
-    legs_rad: tuple[float, float]
-    looseness: float
-    """How much the clothes widen the waist, as a share; other parts follow."""
-    bottoms: str
-    """trousers, shorts, skirt or dress"""
-    sleeves: str
-    """short or long"""
-    hairdo: str
-    """bald, short, bob or long"""
-    flare: float
-    hem: float
-    top_length: float
-    colours: Mapping[str, Colour]
-    """Of skin, hair, top, bottom, shoes, and of the wall at its foot and head."""
-    grain: float
-    """SD of the photo's noise, in grey levels."""
-    seed: int
-    """Of the photo's noise."""
-
-
-def draw_view(rng: np.random.Generator, female: bool) -> View:
-    """Draw a view in which every colour of the figure stands out from the background."""
-    draws = zip(_RANGES.items(), rng.random(len(_RANGES)).tolist(), strict=True)
-    parts: dict[str, Any] = {name: low + (high - low) * draw for (name, (low, high)), draw in draws}
-    angles = np.abs(rng.normal(0, 1, 6) * (0.14, 0.14, 0.1, 0.1, 0.03, 0.03) + (0.26, 0.26, 0, 0, 0.05, 0.05))
-    arms, elbows, legs = (tuple(pair) for pair in angles.clip(0.0, 0.75).reshape(3, 2).tolist())
-    return View(
-        **parts,
-        arms_rad=arms,
-        elbows_rad=elbows,
-        legs_rad=legs,
-        looseness=float(rng.gamma(2.0, 0.025)),
-        bottoms=_pick(rng, _BOTTOMS, _ODDS[female][0]),
-        sleeves=_pick(rng, ("short", "long"), (0.5, 0.5)),
-        hairdo=_pick(rng, _HAIRDOS, _ODDS[female][1]),
-        colours=_draw_colours(rng),
-        seed=int(rng.integers(2**32)),
-    )
-
-
-def _pick(rng: np.random.Generator, names: tuple[str, ...], odds: tuple[float, ...]) -> str:
-    return names[bisect(list(accumulate(odds[:-1])), rng.random())]
-
-
-def _draw_colours(rng: np.random.Generator) -> dict[str, Colour]:
-    wall = _tint(rng.normal(rng.uniform(205, 250) if rng.random() < 0.7 else rng.uniform(120, 215), 7, 3))
-    colours = {"wall_foot": wall, "wall_head": _tint(np.array(wall) + rng.normal(0, 8))}
-    for name, palette in _PALETTES.items():
-        choices = [colour for colour in palette if _apart(colour, wall)]
-        colours[name] = choices[int(rng.integers(len(choices)))]
-    for name in ("top", "bottom"):
-        while name not in colours or not _apart(colours[name], wall):
-            colours[name] = _tint(rng.uniform(15, 245, 3))
-    return colours
 
 
 def render_mask(body: Mapping[str, float], view: View, height: int = 192, width: int = 128) -> npt.NDArray[np.uint8]:
@@ -126,16 +43,7 @@ def render_photo(body: Mapping[str, float], view: View, height: int = 384, width
         ImageDraw.Draw(canvas).polygon(outline.ravel().tolist(), fill=view.colours[role])
     small = np.asarray(canvas.reduce(_OVERSAMPLING), dtype=np.float32)
     noise = np.random.default_rng(view.seed).standard_normal(small.shape, dtype=np.float32)
-    return np.clip(small + view.grain * noise, 0, 255).astype(np.uint8)
-
-
-def _tint(values: Array) -> Colour:
-    red, green, blue = (min(max(int(value), 0), 255) for value in values.tolist())
-    return red, green, blue
-
-
-def _apart(colour: Colour, wall: Colour) -> bool:
-    return any(abs(a - b) >= 60 for a, b in zip(colour, wall, strict=True))
+    return np.clip(small + view.rig.grain * noise, 0, 255).astype(np.uint8)
 
 
 def _framed(body: Mapping[str, float], view: View, height: int, width: int) -> list[Piece]:
@@ -152,10 +60,19 @@ def _framed(body: Mapping[str, float], view: View, height: int, width: int) -> l
 
 def _project(points: Array, view: View) -> Array:
     """Return points as a pinhole camera sees them, y down: near things larger, so that a low camera lengthens legs."""
-    rise = points[:, 1] - view.camera_height
-    sine, cosine = np.sin(view.pitch_rad), np.cos(view.pitch_rad)
-    depth = view.distance * cosine - rise * sine
-    return np.asarray(np.stack([points[:, 0], -(rise * cosine + view.distance * sine)], axis=1) / depth[:, None])
+    shot = view.shot
+    rise = points[:, 1] - shot.camera_height
+    sine, cosine = np.sin(shot.pitch_rad), np.cos(shot.pitch_rad)
+    depth = shot.distance * cosine - rise * sine
+    seen = np.stack([points[:, 0], -(rise * cosine + shot.distance * sine)], axis=1) / depth[:, None]
+    sine, cosine = np.sin(shot.roll_rad), np.cos(shot.roll_rad)
+    return np.asarray(_through_lens(seen, view) @ np.array([[cosine, sine], [-sine, cosine]]))
+
+
+def _through_lens(points: Array, view: View) -> Array:
+    """Return points moved along their rays, by the rig's distortion where the person's head is."""
+    reach = (points**2).sum(axis=1, keepdims=True) * view.shot.distance**2 * 4
+    return np.asarray(points * (1 + view.rig.distortion * reach))
 
 
 def _pieces(shape: Mapping[str, float], view: View) -> list[Piece]:
