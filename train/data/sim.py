@@ -27,6 +27,7 @@ from .phrases import Facts, shopper_words
 from .products import CLOTHES, render_product
 from .stock import CLOTHES_OF, COLOUR_NAMES, SimGarment, draw_stock
 from .streams import Stream, stream_rng
+from .survey import read_survey
 from .views import View, draw_view
 
 Ints = npt.NDArray[np.int64]
@@ -60,6 +61,8 @@ class SimConfig:
     """Share of the shoppers set aside."""
     unseen_share: float = 0.2
     """Share of the brands, and of the cameras, that are set aside."""
+    bodies: str = ""
+    """Folder with a survey's files (see `survey`), about whose people bodies are drawn; empty for the shipped statistics."""
 
     def __post_init__(self) -> None:
         for name in ("shoppers", "garments", "brands", "cameras", "orders"):
@@ -101,9 +104,14 @@ class Shop:
 
 
 def build_shop(config: SimConfig) -> Shop:
-    """Return the shop of a config; the same config gives the same shop in every process."""
+    """Return the shop of a config; the same config gives the same shop in every process.
+
+    Raises:
+        InputError: the config names a survey with a fault.
+    """
     rng = stream_rng(config.seed, Stream.BODY)
-    bodies = draw_bodies(config.shoppers, rng, female_share=config.female_share, spread=config.spread)
+    people = read_survey(config.bodies) if config.bodies else None
+    bodies = draw_bodies(config.shoppers, rng, female_share=config.female_share, spread=config.spread, people=people)
     holdout = rng.random(config.shoppers) < config.holdout_share
     rigs = [draw_rig(stream_rng(config.seed, Stream.CAMERA, index)) for index in range(config.cameras)]
     shoppers = [
