@@ -5,8 +5,8 @@ import numpy as np
 from train.data.blurbs import Looks, brand_name, garment_description, garment_title
 from train.data.fabrics import WEAVES, Fabric, draw_fabric
 from train.data.lexicon import CHINESE, CUT_WORDS, NOUNS, PLURALS
-from train.data.products import CLOTHES, COLOURS, CUTS
-from tryon_core.batch import PATTERNS
+from train.data.products import CLOTHES, COLOURS
+from tryon_core.batch import CUTS, PATTERNS
 
 DRESS = Looks("dress", "purple", "dotted", "loose")
 

@@ -161,7 +161,8 @@ def image_of(shop: Shop, index: int, size: int = 96) -> Pixels:
     """Return a garment's product photo, RGB uint8[size, size, 3]."""
     garment = shop.garments[index]
     rng = stream_rng(shop.config.seed, Stream.IMAGE, index)
-    return render_product(garment.category, garment.colour, garment.pattern, garment.cut, rng, size)
+    looks = garment.category, garment.colour, garment.pattern, garment.cut
+    return render_product(*looks, rng, size, weave=garment.fabric.weave)
 
 
 def blemish(mask: Pixels, rng: np.random.Generator) -> Pixels:
