@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from train.data.fabrics import WEAVES
 from train.data.cuts import CUTS, half_outline, seams
+from train.data.fabrics import WEAVES
 from train.data.products import CLOTHES, COLOURS, render_product
 from tryon_core.batch import PATTERNS
 from tryon_core.errors import ConfigError

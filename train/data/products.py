@@ -10,8 +10,8 @@ from tryon_core.batch import CATEGORIES, PATTERNS
 from tryon_core.errors import ConfigError, expected_one_of
 
 from .cloths import Colour, rgb, smoothly, weave_cloth
-from .fabrics import WEAVES
 from .cuts import CUTS, Point, half_outline, seams
+from .fabrics import WEAVES
 
 CLOTHES = CATEGORIES[:8]
 """The categories that are drawn."""
