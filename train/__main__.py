@@ -1,4 +1,4 @@
-"""The command line: ``python -m train fit``, ``evaluate`` and ``sample``."""
+"""The command line: ``python -m train fit``, ``evaluate``, ``sample`` and ``data-card``."""
 
 from __future__ import annotations
 
@@ -110,6 +110,15 @@ def _sample(options: argparse.Namespace) -> None:
     log.info("wrote %s: %d garments and a shopper", options.out, write_sample(about, Path(options.out)))
 
 
+def _data_card(options: argparse.Namespace) -> None:
+    from .data_card import write_data_card
+    from .export import check_free
+
+    check_free(options.out)
+    num_bytes = write_data_card(source_options(options), Path(options.out), options.line)
+    log.info("wrote %s: DATA_CARD.md and pictures, %d kB", options.out, num_bytes // 1000)
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from tryon_core.checkpoint import load_checkpoint
 
@@ -127,7 +136,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m train", description="Fit and score models of shopper and garment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|data-card")
     fit = commands.add_parser("fit", help="fit a model and write a checkpoint folder")
     fit.set_defaults(run=_fit)
     _add_fit(fit)
@@ -139,8 +148,13 @@ def _parser() -> argparse.ArgumentParser:
     sample.set_defaults(run=_sample)
     sample.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
     sample.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    card = commands.add_parser("data-card", help="write the data card of a simulated shop, with pictures")
+    card.set_defaults(run=_data_card)
+    card.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     for command in (fit, scoring):
-        _add_data(command)
+        _add_source(command)
+    for command in (fit, scoring, card):
+        _add_shop(command)
     return parser
 
 
@@ -160,8 +174,11 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-progress", dest="progress", action="store_false", help="no progress bar")
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="SOURCE", help="where rows come from: sim")
+
+
+def _add_shop(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="of what is drawn and of the model's first weights")
     parser.add_argument("--smoke", action="store_true", help="very little data and one epoch, to try the command")
     for name in ("shoppers", "garments", "orders"):

@@ -45,7 +45,8 @@ def sim_data(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> 
         if not len(orders):
             raise ConfigError(f"expected a shop with orders to {name} on, got none: {options.shoppers} shoppers are too few")
     rows = {name: _rows(shop, makers, features, orders) for name, orders in chosen.items()}
-    return Data(rows, history, day, {"source": "sim", **asdict(options)})
+    about = {name: value for name, value in asdict(options).items() if value != ""}
+    return Data(rows, history, day, {"source": "sim", **about})
 
 
 def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids) -> Rows:
