@@ -21,7 +21,8 @@ from tryon_core.presets import PRESETS, preset
 
 from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
 from .data.sim import SimConfig
-from .sources import SOURCES, SPLITS
+from .mix import weighted
+from .sources import SOURCES, SPLITS, adapted
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
         text_encoder=options.text_encoder,
         fusion=options.fusion,
     )
+    for spec in options.data:
+        model = adapted(weighted(spec).spec, model)
     told = {f.name: value for f in fields(TrainConfig) if (value := getattr(options, f.name, None)) is not None}
     return TrainConfig(**{**(SMOKE_RUN if options.smoke else {}), **told, "model": model})
 
@@ -94,7 +97,7 @@ def _fit(options: argparse.Namespace) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from .export import check_free
-    from .mix import load_mixed, weighted
+    from .mix import load_mixed
     from .progress import Display, told
     from .trainer import cluster, train_checkpoint
 
@@ -124,7 +127,6 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from .evaluate import evaluate
     from .export import rounded
-    from .mix import weighted
     from .sources import load_data
 
     checkpoint = load_checkpoint(options.checkpoint or SHIPPED_CHECKPOINT)
