@@ -1,9 +1,10 @@
 """A simulated shop's export through source `table`, against boosted trees on the same file.
 
-``python -m benchmarks.table_vs_trees``. The shop is one whose people, brands and garments no checkpoint has seen; it knows no photos, 40 % of its shoppers' height
-and weight, what was kept, and most reasons of what was returned. Both sides learn from the lines before a day and are scored
-on those behind it. Trees see the same columns as numbers and categories, the same dated fit history, and what share of the
-garment's, brand's and shopper's earlier lines was kept. Differences come with paired bootstrap intervals. Simulated data.
+``python -m benchmarks.table_vs_trees``. The shop is one whose people, brands and garments no checkpoint has seen; it knows no
+photos, the height and weight of 40 % of its shoppers, what was kept, and most reasons of what was returned. Both sides learn
+from the lines before a day and are scored on those behind it. Trees see the same columns as numbers and categories, the same
+dated fit history, and what share of the garment's, brand's and shopper's earlier lines was kept. Differences come with
+paired bootstrap intervals. Simulated data.
 
 ``--init DIR --mix 0.2`` starts from a checkpoint and mixes simulated rows in, then scores `sim` before and after.
 """
@@ -161,7 +162,7 @@ def tree_features(folder: Path, data: Data) -> tuple[Array, list[int]]:
 
 
 def liked(preferences: Sequence[str], facts: Mapping[str, Sequence[str]]) -> Array:
-    """Return for each kind of look whether the garment's is among those a shopper named, NaN without any; and which those are."""
+    """Return per kind of look whether the garment's is among those a shopper named, NaN without any; and which those are."""
     words = [set(text.split()) for text in preferences]
     kinds = {"colour": COLOURS, "pattern": PATTERNS, "cut": CUTS, "category": LOOKS["category"]}
     agree = [
