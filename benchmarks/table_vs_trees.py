@@ -1,6 +1,6 @@
 """A simulated shop's export through source `table`, against boosted trees on the same file.
 
-``python -m benchmarks.table_vs_trees``. The shop is one whose people, brands and garments no checkpoint has seen; it knows no
+``python -m benchmarks.table_vs_trees``. The shop is one whose people and garments no checkpoint has seen; it knows no
 photos, the height and weight of 40 % of its shoppers, what was kept, and most reasons of what was returned. Both sides learn
 from the lines before a day and are scored on those behind it. Trees see the same columns as numbers and categories, the same
 dated fit history, and what share of the garment's, brand's and shopper's earlier lines was kept. Differences come with

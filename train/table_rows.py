@@ -98,6 +98,7 @@ def table_data(config: ModelConfig, argument: str, options: SimConfig, splits: S
         RejectedError: too many lines are bad.
         ConfigError: a file does not read, a column is missing, or a split has no lines.
     """
+    config.register_parts()
     told = table_options(argument)
     columns = read_columns(beside(told.file, told.columns)) if told.columns else Columns()
     reasons = read_reasons(beside(told.file, told.reasons)) if told.reasons else Reasons()
