@@ -15,13 +15,15 @@ from typing import Any
 
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.cli import OneLineParser
-from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
-from tryon_core.errors import TryonError
+from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS, ModelConfig
+from tryon_core.errors import ConfigError, TryonError
 from tryon_core.presets import PRESETS, preset
 
 from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
+from .data.rejects import told_aside
 from .data.sim import SimConfig
-from .sources import SPLITS
+from .mix import weighted
+from .sources import SOURCES, SPLITS, adapted
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +68,24 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
         ConfigError: a name is unknown or a number is out of range.
     """
     model = with_choices(
-        preset(options.preset),
+        _start(options),
         image_encoder=options.image_encoder,
         text_encoder=options.text_encoder,
         fusion=options.fusion,
     )
+    for spec in options.data:
+        model = adapted(weighted(spec).spec, model)
     told = {f.name: value for f in fields(TrainConfig) if (value := getattr(options, f.name, None)) is not None}
     return TrainConfig(**{**(SMOKE_RUN if options.smoke else {}), **told, "model": model})
+
+
+def _start(options: argparse.Namespace) -> ModelConfig:
+    """Return the named preset's config, or that of the checkpoint to start from where no preset is named."""
+    from tryon_core.manifest import read_manifest
+
+    if options.preset is None and options.init:
+        return read_manifest(options.init).config
+    return preset(options.preset or "base")
 
 
 def source_options(options: argparse.Namespace) -> SimConfig:
@@ -85,14 +98,17 @@ def _fit(options: argparse.Namespace) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from .export import check_free
+    from .mix import load_mixed
     from .progress import Display, told
-    from .sources import load_data
     from .trainer import cluster, train_checkpoint
 
     config = fit_config(options)
     check_free(options.out)
     with cluster(config):
-        data = load_data(options.data, config.model, source_options(options))
+        bad_rows = options.bad_rows or f"{options.out.rstrip('/')}.bad-rows.csv"
+        with told_aside(bad_rows) as tell:
+            data = load_mixed([weighted(spec) for spec in options.data], config.model, source_options(options))
+            tell(data.rejected)
         log.info("%d rows to fit on, %d to score on", *(len(data.splits[split]) for split in SPLITS))
         display = Display(bar=options.progress)
         scores = train_checkpoint(config, data, options.out, command=options.line, listener=display)
@@ -117,6 +133,17 @@ def _data_card(options: argparse.Namespace) -> None:
     check_free(options.out)
     num_bytes = write_data_card(source_options(options), Path(options.out), options.line)
     log.info("wrote %s: DATA_CARD.md and pictures, %d kB", options.out, num_bytes // 1000)
+def _table_sample(options: argparse.Namespace) -> None:
+    from .data.shop_table import ExportOptions, write_shop
+    from .data.sim import build_shop
+    from .export import check_free
+
+    drawn = SimConfig(
+        **{**SMOKE_DATA, **{name: n for name in SMOKE_DATA if (n := getattr(options, name, None)) is not None}}
+    )
+    check_free(options.out)
+    lines = write_shop(build_shop(drawn), Path(options.out), ExportOptions(images=options.images))
+    log.info("wrote %s: %d order lines", options.out, lines)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -127,16 +154,25 @@ def _evaluate(options: argparse.Namespace) -> None:
     from .sources import load_data
 
     checkpoint = load_checkpoint(options.checkpoint or SHIPPED_CHECKPOINT)
-    data = load_data(options.data, checkpoint.model.config, source_options(options), (options.split,))
+    spec = weighted(_one(options.data)).spec
+    with told_aside(options.bad_rows) as tell:
+        data = load_data(spec, checkpoint.model.config, source_options(options), (options.split,))
+        tell(data.rejected)
     temperatures = checkpoint.manifest.calibration.get("temperature", {})
     scores = rounded(evaluate(checkpoint.model, data.splits[options.split], temperatures))
     answer = {"model": checkpoint.manifest.fingerprint, "split": options.split, "data": dict(data.about), **scores}
     sys.stdout.write(json.dumps(answer) + "\n")
 
 
+def _one(specs: Sequence[str]) -> str:
+    if len(specs) > 1:
+        raise ConfigError(f"expected one source to score on, got {' and '.join(specs)}: score each on its own")
+    return specs[0]
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m train", description="Fit and score models of shopper and garment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|data-card")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|data-card|table-sample")
     fit = commands.add_parser("fit", help="fit a model and write a checkpoint folder")
     fit.set_defaults(run=_fit)
     _add_fit(fit)
@@ -151,6 +187,12 @@ def _parser() -> argparse.ArgumentParser:
     card = commands.add_parser("data-card", help="write the data card of a simulated shop, with pictures")
     card.set_defaults(run=_data_card)
     card.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    table = commands.add_parser("table-sample", help="write a small simulated shop as files that source table reads")
+    table.set_defaults(run=_table_sample)
+    table.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    table.add_argument("--images", type=int, default=96, metavar="PX", help="width of product photos; 0 for none")
+    for name in SMOKE_DATA:
+        table.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")
     for command in (fit, scoring):
         _add_source(command)
     for command in (fit, scoring, card):
@@ -159,7 +201,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", default="base", help=f"one of {', '.join(sorted(PRESETS))}")
+    parser.add_argument("--preset", help=f"one of {', '.join(sorted(PRESETS))}; base unless given, or what --init was")
+    parser.add_argument("--init", metavar="DIR", help="a checkpoint folder or URL whose weights fitting starts from")
     parser.add_argument("--out", required=True, metavar="DIR", help="a new folder or URL for the checkpoint")
     parser.add_argument("--image-encoder", help=f"in place of the preset's: {', '.join(IMAGE_ENCODERS)}")
     parser.add_argument("--text-encoder", help=f"in place of the preset's: {', '.join(TEXT_ENCODERS)}")
@@ -175,7 +218,9 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, metavar="SOURCE", help="where rows come from: sim")
+    told = f"where rows come from: {', '.join(SOURCES)}, an argument behind a colon; several with weights, as sim@0.2"
+    parser.add_argument("--data", required=True, nargs="+", action="extend", metavar="SOURCE[@WEIGHT]", help=told)
+    parser.add_argument("--bad-rows", metavar="FILE", help="where lines of a table that cannot be taken are written as CSV")
 
 
 def _add_shop(parser: argparse.ArgumentParser) -> None:

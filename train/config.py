@@ -64,6 +64,10 @@ class TrainConfig:
     """Share of the words that are left out of each text."""
     augmentation: Mapping[str, Augmentation] = field(default_factory=_augmentation)
     """Image part to how far its images are moved."""
+    init: str = ""
+    """A checkpoint folder or URL whose weights fitting starts from; new ones where empty. See `warm.warm_start`."""
+    pair_weight: float = 0.3
+    """Weight in the loss of pairs: rows of which one is preferred to others; see `pairs.pair_losses`."""
 
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
@@ -73,8 +77,8 @@ class TrainConfig:
                 raise ConfigError(f"expected {name} over 0, got {getattr(self, name)}")
         if self.batch_size < self.num_workers:
             raise ConfigError(f"expected a batch of at least a row per worker, got {self.batch_size}")
-        if self.seed < 0 or self.weight_decay < 0 or not 0 <= self.momentum < 1:
-            raise ConfigError("expected seed and weight_decay of at least 0 and momentum in [0, 1)")
+        if self.seed < 0 or min(self.weight_decay, self.pair_weight) < 0 or not 0 <= self.momentum < 1:
+            raise ConfigError("expected seed, weight_decay and pair_weight of at least 0 and momentum in [0, 1)")
         shares = {**self.missing, "chart": self.chart_missing, "word": self.word_missing, "warmup": self.warmup_share}
         for name, share in shares.items():
             if not 0 <= share < 1:
