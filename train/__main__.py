@@ -21,6 +21,7 @@ from tryon_core.presets import PRESETS, preset
 
 from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
 from .data.sim import SimConfig
+from .resample import RESAMPLES
 from .sources import SPLITS
 
 log = logging.getLogger(__name__)
@@ -115,12 +116,23 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from .evaluate import evaluate
     from .export import rounded
+    from .rows import halves
     from .sources import load_data
 
     checkpoint = load_checkpoint(options.checkpoint or SHIPPED_CHECKPOINT)
     data = load_data(options.data, checkpoint.model.config, source_options(options), (options.split,))
-    temperatures = checkpoint.manifest.calibration.get("temperature", {})
-    scores = rounded(evaluate(checkpoint.model, data.splits[options.split], temperatures))
+    calibration = checkpoint.manifest.calibration
+    _, rows = halves(data.splits[options.split])
+    scores = rounded(
+        evaluate(
+            checkpoint.model,
+            rows,
+            calibration.get("temperature", {}),
+            half_widths=calibration.get("body_half_width", {}),
+            offered=data.offered.get(options.split),
+            num_resamples=options.resamples,
+        )
+    )
     answer = {"model": checkpoint.manifest.fingerprint, "split": options.split, "data": dict(data.about), **scores}
     sys.stdout.write(json.dumps(answer) + "\n")
 
@@ -135,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     scoring.set_defaults(run=_evaluate)
     scoring.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
     scoring.add_argument("--split", default="val", help=f"one of {', '.join(SPLITS)}")
+    scoring.add_argument(
+        "--resamples", type=int, default=RESAMPLES, metavar="N", help="of shoppers, for 95 %% intervals; 0 for none"
+    )
     sample = commands.add_parser("sample", help="write the sample catalogue and shopper of a checkpoint's simulated shop")
     sample.set_defaults(run=_sample)
     sample.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,20 +26,32 @@ class Line:
     """Index into `FIT_CLASSES`; −1 where nobody told."""
 
 
-def replay(lines: Iterable[Line], config: HistoryConfig | None = None) -> tuple[npt.NDArray[np.float32], History, float]:
+Look = Callable[[int, Line, History], None]
+"""Is shown a line's number, the line, and the history before it."""
+
+
+def _look_away(number: int, line: Line, history: History) -> None:
+    """Look at nothing."""
+
+
+def replay(
+    lines: Iterable[Line], config: HistoryConfig | None = None, look: Look = _look_away
+) -> tuple[npt.NDArray[np.float32], History, float]:
     """Return part `history` of every line, float32[N, len(HISTORY_FIELDS)], the history behind the last, and its day.
 
     Args:
         lines: in the order of time.
+        look: may ask the history before each line for more.
 
     Raises:
         ConfigError: a line is before its predecessor.
     """
     history, day, features = History(config or HistoryConfig()), float("-inf"), []
-    for line in lines:
+    for number, line in enumerate(lines):
         if line.day < day:
             raise ConfigError(f"expected order lines in the order of time, got day {line.day} behind day {day}")
         day = line.day
+        look(number, line, history)
         features.append(history.features(line.garment, line.size, line.shopper, day))
         if line.fit >= 0:
             history.add(FitEvent(line.garment, line.size, line.shopper, FIT_CLASSES[line.fit], day))

@@ -27,7 +27,9 @@ class Rows:
     targets: Mapping[str, Array]
     """Task name to N targets as `tryon_core.tasks` defines them: ``fit`` int64[N], ``match`` float32[N], …"""
     extra: Mapping[str, Array] = field(default_factory=dict)
-    """What is no target: the probabilities of whoever knows how the data were drawn (``oracle_fit`` float64[N, 3], …)."""
+    """What is no target, by these names: ``oracle_…``, the probabilities of whoever knows how the data were drawn
+    (``oracle_fit`` float64[N, 3], …); ``shopper``, whose rows were drawn together; ``group_…`` str[N], the group that a row
+    is scored with, empty where unknown; ``calibrate`` bool[N], rows to calibrate on and not to score."""
 
     def __post_init__(self) -> None:
         arrays = {**{n: c.index for n, c in self.parts.items()}, **self.targets, **self.extra}
@@ -55,6 +57,19 @@ class Rows:
         nobody = np.full(len(self), -1, dtype=np.int64)
         gone = {name: Column(self.parts[name].values, nobody) for name in parts if name in self.parts}
         return Rows({**self.parts, **gone}, self.targets, self.extra)
+
+
+def halves(rows: Rows) -> tuple[Rows, Rows]:
+    """Return the rows to calibrate on and those to score; where the source told none apart, all of them are both."""
+    apart = rows.extra.get("calibrate", np.zeros(len(rows), dtype=bool))
+    if not told_apart(apart):
+        return rows, rows
+    return rows.take(np.flatnonzero(apart)), rows.take(np.flatnonzero(~apart))
+
+
+def told_apart(calibrate: Array) -> bool:
+    """Return whether some of the rows, bool[N], are to calibrate on and others to score."""
+    return bool(calibrate.any() and not calibrate.all())
 
 
 def batches(

@@ -11,6 +11,7 @@ from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.history import History
 
 from .data.sim import SimConfig
+from .offered import Offered
 from .rows import Rows
 
 SPLITS = ("train", "val")
@@ -28,6 +29,8 @@ class Data:
     """The last event's, in the history's own days."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What it takes to have the same data again, as JSON."""
+    offered: Mapping[str, Offered] = field(default_factory=dict)
+    """By split, all sizes of the garments of its orders that fitted and were kept; empty where a source cannot tell."""
 
 
 def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequence[str] = SPLITS) -> Data:
