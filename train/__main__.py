@@ -116,9 +116,12 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from .evaluate import evaluate
     from .export import rounded
+    from .plots import check_plots, draw
     from .rows import halves
     from .sources import load_data
 
+    if options.plots:
+        check_plots()
     checkpoint = load_checkpoint(options.checkpoint or SHIPPED_CHECKPOINT)
     data = load_data(options.data, checkpoint.model.config, source_options(options), (options.split,))
     calibration = checkpoint.manifest.calibration
@@ -135,6 +138,9 @@ def _evaluate(options: argparse.Namespace) -> None:
     )
     answer = {"model": checkpoint.manifest.fingerprint, "split": options.split, "data": dict(data.about), **scores}
     sys.stdout.write(json.dumps(answer) + "\n")
+    if options.plots:
+        for path in draw(answer, Path(options.plots)):
+            log.info("drew %s", path)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -150,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     scoring.add_argument(
         "--resamples", type=int, default=RESAMPLES, metavar="N", help="of shoppers, for 95 %% intervals; 0 for none"
     )
+    scoring.add_argument("--plots", metavar="DIR", help="a folder for pictures of the scores; needs the extra plots")
     sample = commands.add_parser("sample", help="write the sample catalogue and shopper of a checkpoint's simulated shop")
     sample.set_defaults(run=_sample)
     sample.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")

@@ -66,7 +66,14 @@ def export(
     )
     metrics = {"val": scores, "data": dict(data.about), "made": date, "command": command}
     num_weights = sum(p.numel() for p in model.parameters())
-    card = model_card(model.config, command=command, date=date, num_weights=num_weights, data=data.about, metrics=scores)
+    told: dict[str, Any] = {
+        "command": command,
+        "date": date,
+        "num_weights": num_weights,
+        "data": data.about,
+        "metrics": scores,
+    }
+    card = model_card(model.config, **told, apart=apart is not scored)
     files, folder = fsspec.core.url_to_fs(out)
     partial = _beside(folder)
     place = files.unstrip_protocol(partial)
