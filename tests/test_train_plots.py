@@ -47,8 +47,8 @@ def test_reliability_draws_what_came_against_what_was_claimed(scores: dict[str, 
     axes = reliability(scores).axes
     told = scores["match"]["reliability"]
     drawn = axes[1].containers[0].lines[0]
-    np.testing.assert_allclose(drawn.get_xdata(), [own["claimed"] for own in told])
-    np.testing.assert_allclose(drawn.get_ydata(), [own["came"] for own in told])
+    np.testing.assert_allclose(drawn.get_xdata().astype(float), [own["claimed"] for own in told])
+    np.testing.assert_allclose(drawn.get_ydata().astype(float), [own["came"] for own in told])
     assert f"n = {scores['match']['num']}" in axes[1].get_title()
 
 
