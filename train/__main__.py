@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from tryon_core.augment import Augmentation
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.cli import OneLineParser
 from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
@@ -68,10 +69,15 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
     model = with_choices(
         preset(options.preset),
         image_encoder=options.image_encoder,
+        image_size=options.image_size,
+        denoise_sigma=options.denoise_sigma,
         text_encoder=options.text_encoder,
         fusion=options.fusion,
     )
     told = {f.name: value for f in fields(TrainConfig) if (value := getattr(options, f.name, None)) is not None}
+    told |= {"frozen": tuple(options.frozen)} if options.frozen else {}
+    if not options.augment:
+        told |= {"augmentation": {}, "looks_augmentation": Augmentation()}
     return TrainConfig(**{**(SMOKE_RUN if options.smoke else {}), **told, "model": model})
 
 
@@ -147,21 +153,27 @@ def _parser() -> argparse.ArgumentParser:
 def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="base", help=f"one of {', '.join(sorted(PRESETS))}")
     parser.add_argument("--out", required=True, metavar="DIR", help="a new folder or URL for the checkpoint")
-    parser.add_argument("--image-encoder", help=f"in place of the preset's: {', '.join(IMAGE_ENCODERS)}")
+    images = "in place of the preset's, of all image towers or of one by TOWER="
+    parser.add_argument("--image-encoder", metavar="[TOWER=]NAME", help=f"{images}: {', '.join(IMAGE_ENCODERS)}")
+    parser.add_argument("--image-size", metavar="[TOWER=]PX", help=f"{images}: rows, to which columns keep their proportion")
+    parser.add_argument("--denoise-sigma", metavar="[TOWER=]PX", help=f"{images}: blur before resizing; 0 for none")
+    parser.add_argument("--pretrained", metavar="FILE|package", help="what backbones start from: safetensors, or `package`")
+    parser.add_argument("--frozen", nargs="+", metavar="PART", help="image parts whose tower keeps its weights")
+    parser.add_argument("--no-augment", dest="augment", action="store_false", help="images as they are, not moved")
     parser.add_argument("--text-encoder", help=f"in place of the preset's: {', '.join(TEXT_ENCODERS)}")
     parser.add_argument("--fusion", help=f"in place of the preset's: {', '.join(FUSIONS)}")
     parser.add_argument("--optimizer", help=f"one of {', '.join(OPTIMIZERS)}")
     parser.add_argument("--schedule", help=f"one of {', '.join(SCHEDULES)}")
-    for name in ("epochs", "batch-size", "run-length", "num-workers"):
+    for name in ("epochs", "batch-size", "run-length", "num-workers", "looks-epochs", "looks-batch-size"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
-    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip"):
+    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip", "looks-rate", "backbone-rate"):
         parser.add_argument(f"--{name}", type=float, metavar="F")
     parser.add_argument("--use-gpu", action="store_const", const=True, help="one GPU per worker")
     parser.add_argument("--no-progress", dest="progress", action="store_false", help="no progress bar")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, metavar="SOURCE", help="where rows come from: sim")
+    parser.add_argument("--data", required=True, metavar="SOURCE", help="where rows come from: sim, garments:DIR")
     parser.add_argument("--seed", type=int, metavar="N", help="of what is drawn and of the model's first weights")
     parser.add_argument("--smoke", action="store_true", help="very little data and one epoch, to try the command")
     for name in ("shoppers", "garments", "orders"):

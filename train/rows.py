@@ -112,6 +112,11 @@ def tastes(kept: Array, classes: npt.NDArray[np.int64], num_classes: int) -> npt
     return targets
 
 
+def unknown_like(target: Array) -> Array:
+    """Return targets of the same kind and shape of which nothing is known: −1 for classes, NaN for all else."""
+    return np.full_like(target, np.nan if target.dtype.kind == "f" else -1)
+
+
 def used_by(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the distinct numbers that are not −1, sorted, and int64[B], the place of each row's among them, or −1."""
     used, place = np.unique(index, return_inverse=True)

@@ -58,7 +58,13 @@ def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequenc
     return sim_data(config, options, splits)
 
 
+def _garments(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
+    from .garment_rows import garments_data
+
+    return garments_data(config, argument, options, splits)
+
+
 Build = Callable[[ModelConfig, str, SimConfig, Sequence[str]], Data]
 """From the model, the argument behind the source's name, what a drawing source draws, and the splits wanted."""
 
-SOURCES: dict[str, Build] = {"sim": _sim}
+SOURCES: dict[str, Build] = {"sim": _sim, "garments": _garments}
