@@ -86,6 +86,10 @@ class TrainConfig:
     """Learning rate of those epochs."""
     looks_augmentation: Augmentation = field(default_factory=_looks_augmentation)
     """How far garment images are moved in them."""
+    init: str = ""
+    """A checkpoint folder or URL whose weights fitting starts from; new ones where empty. See `warm.warm_start`."""
+    pair_weight: float = 0.3
+    """Weight in the loss of pairs: rows of which one is preferred to others; see `pairs.pair_losses`."""
 
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
@@ -96,8 +100,8 @@ class TrainConfig:
         if min(self.batch_size, self.looks_batch_size) < self.num_workers:
             raise ConfigError(f"expected a batch of at least a row per worker, got {self.batch_size}")
         _check_frozen(self.model, self.frozen)
-        if self.looks_epochs < 0 or self.seed < 0 or self.weight_decay < 0 or not 0 <= self.momentum < 1:
-            raise ConfigError("expected looks_epochs, seed and weight_decay of at least 0 and momentum in [0, 1)")
+        if min(self.looks_epochs, self.seed, self.weight_decay, self.pair_weight) < 0 or not 0 <= self.momentum < 1:
+            raise ConfigError("expected looks_epochs, seed, weight_decay, pair_weight of at least 0 and momentum in [0, 1)")
         shares = {**self.missing, "chart": self.chart_missing, "word": self.word_missing, "warmup": self.warmup_share}
         for name, share in shares.items():
             if not 0 <= share < 1:

@@ -15,6 +15,7 @@ from tryon_core.model import Model
 from .calibrate import calibrate
 from .card import model_card
 from .evaluate import evaluate
+from .mix import calibration_rows
 from .sources import Data
 
 
@@ -48,9 +49,12 @@ def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Ma
     """
     val = data.splits["val"]
     as_stored(model)
-    calibration = calibrate(model, val)
+    calibration = calibrate(model, calibration_rows(data))
     scores: Mapping[str, Any] = rounded(evaluate(model, val, calibration["temperature"]))
     metrics = {"val": scores, "data": dict(data.about), "made": date, "command": command}
+    if data.others:
+        others = {spec: evaluate(model, rows, calibration["temperature"]) for spec, rows in data.others.items()}
+        metrics["others"] = rounded(others)
     num_weights = sum(p.numel() for p in model.parameters())
     card = model_card(model.config, command=command, date=date, num_weights=num_weights, data=data.about, metrics=scores)
     files, folder = fsspec.core.url_to_fs(out)

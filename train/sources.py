@@ -10,6 +10,7 @@ from tryon_core.config import ModelConfig
 from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.history import History
 
+from .data.rejects import Rejected
 from .data.sim import SimConfig
 from .rows import Rows
 
@@ -28,6 +29,12 @@ class Data:
     """The last event's, in the history's own days."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What it takes to have the same data again, as JSON."""
+    others: Mapping[str, Rows] = field(default_factory=dict)
+    """Rows to score on of the other sources of a mixture, by what names each; see `mix.load_mixed`."""
+    mixed: Mapping[str, float] = field(default_factory=dict)
+    """The other sources' weights relative to this one's."""
+    rejected: Sequence[Rejected] = ()
+    """Lines of a file that were left out, or not read whole, each with why."""
 
 
 def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequence[str] = SPLITS) -> Data:
