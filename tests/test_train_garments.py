@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from train.config import with_choices
+from train.config import TrainConfig, with_choices
 from train.data.sim import SimConfig
+from train.export import export
 from train.garment_rows import garments_data
-from train.loop import build_model
+from train.loop import Place, build_model, fit
 from train.sources import Data, load_data
+from tryon_core.augment import Augmentation
 from tryon_core.batch import CATEGORIES
+from tryon_core.checkpoint import load_checkpoint
 from tryon_core.errors import ConfigError
 from tryon_core.presets import preset
 from tryon_core.tasks import TASKS
@@ -96,12 +100,23 @@ def test_a_model_that_sees_no_garment_images_is_refused(tmp_path: Path) -> None:
         garments_data(preset("article"), str(tmp_path), SimConfig(), ("train",))
 
 
+def test_a_model_fitted_on_photos_alone_is_written_with_the_categorys_scores_and_loads(tmp_path: Path) -> None:
+    data = read(draw_photos(tmp_path / "photos"))
+    config = TrainConfig(model=TINY, epochs=1, batch_size=8, looks_epochs=30, looks_rate=1e-2, looks_batch_size=10)
+    config = replace(config, frozen=("garment_image",), looks_augmentation=Augmentation(flip=True))
+    model = build_model(config, data.splits["train"])
+    fit(model, data.splits["train"], config, lambda event: None, place=Place())
+    scores = export(str(tmp_path / "out"), model, data, command="fit", date="today")
+    assert set(scores) == {"category", "by_parts"}
+    assert scores["category"]["accuracy"] > 0.5
+    manifest = load_checkpoint(str(tmp_path / "out")).manifest
+    assert manifest.metrics["data"]["photos_train"] == 20
+
+
 @pytest.mark.skipif(not GARMENTS.is_dir(), reason="the garment photos are not at hand")
 def test_all_real_photos_read_and_a_model_can_be_made_for_them() -> None:
     data = read(GARMENTS, "val")
     assert len(data.splits["val"]) == 341
     assert "unreadable_val" not in data.about
     assert np.bincount(data.splits["val"].targets["category"]).min() >= 12
-    from train.config import TrainConfig
-
     build_model(TrainConfig(model=with_choices(TINY, image_size="garment_image=32")), data.splits["val"])
