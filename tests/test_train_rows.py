@@ -190,10 +190,15 @@ def test_lines_out_of_the_order_of_time_are_refused() -> None:
         replay([lines[1], lines[0]])
 
 
-@pytest.mark.parametrize("spec", ["sin", "table:orders.csv", "sim:5"])
+@pytest.mark.parametrize("spec", ["sin", "orders.csv", ""])
 def test_an_unknown_source_is_told_with_those_that_there_are(spec: str) -> None:
-    with pytest.raises(ConfigError, match="expected data source to be one of sim, got"):
+    with pytest.raises(ConfigError, match=f"expected data source to be one of .*sim.*, got '{spec}'"):
         load_data(spec, preset("tiny"), SimConfig())
+
+
+def test_an_argument_that_the_simulated_shop_does_not_take_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected source sim without an argument, got '5'"):
+        load_data("sim:5", preset("tiny"), SimConfig())
 
 
 @pytest.fixture(scope="module")

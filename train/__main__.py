@@ -13,16 +13,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from tryon_core.augment import Augmentation
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.cli import OneLineParser
-from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
-from tryon_core.errors import TryonError
+from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS, ModelConfig
+from tryon_core.errors import ConfigError, TryonError
 from tryon_core.presets import PRESETS, preset
 
 from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
 from .data.sim import SimConfig
 from .resample import RESAMPLES
-from .sources import SPLITS
+from .sources import SOURCES, SPLITS
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +68,27 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
         ConfigError: a name is unknown or a number is out of range.
     """
     model = with_choices(
-        preset(options.preset),
+        _start(options),
         image_encoder=options.image_encoder,
+        image_size=options.image_size,
+        denoise_sigma=options.denoise_sigma,
         text_encoder=options.text_encoder,
         fusion=options.fusion,
     )
     told = {f.name: value for f in fields(TrainConfig) if (value := getattr(options, f.name, None)) is not None}
+    told |= {"frozen": tuple(options.frozen)} if options.frozen else {}
+    if not options.augment:
+        told |= {"augmentation": {}, "looks_augmentation": Augmentation()}
     return TrainConfig(**{**(SMOKE_RUN if options.smoke else {}), **told, "model": model})
+
+
+def _start(options: argparse.Namespace) -> ModelConfig:
+    """Return the named preset's config, or that of the checkpoint to start from where no preset is named."""
+    from tryon_core.manifest import read_manifest
+
+    if options.preset is None and options.init:
+        return read_manifest(options.init).config
+    return preset(options.preset or "base")
 
 
 def source_options(options: argparse.Namespace) -> SimConfig:
@@ -86,14 +101,14 @@ def _fit(options: argparse.Namespace) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from .export import check_free
+    from .mix import load_mixed, weighted
     from .progress import Display, told
-    from .sources import load_data
     from .trainer import cluster, train_checkpoint
 
     config = fit_config(options)
     check_free(options.out)
     with cluster(config):
-        data = load_data(options.data, config.model, source_options(options))
+        data = load_mixed([weighted(spec) for spec in options.data], config.model, source_options(options))
         log.info("%d rows to fit on, %d to score on", *(len(data.splits[split]) for split in SPLITS))
         display = Display(bar=options.progress)
         scores = train_checkpoint(config, data, options.out, command=options.line, listener=display)
@@ -116,6 +131,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from .evaluate import evaluate
     from .export import rounded
+    from .mix import weighted
     from .plots import check_plots, draw
     from .rows import halves
     from .sources import load_data
@@ -123,7 +139,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.plots:
         check_plots()
     checkpoint = load_checkpoint(options.checkpoint or SHIPPED_CHECKPOINT)
-    data = load_data(options.data, checkpoint.model.config, source_options(options), (options.split,))
+    spec = weighted(_one(options.data)).spec
+    data = load_data(spec, checkpoint.model.config, source_options(options), (options.split,))
     calibration = checkpoint.manifest.calibration
     _, rows = halves(data.splits[options.split])
     scores = rounded(
@@ -141,6 +158,12 @@ def _evaluate(options: argparse.Namespace) -> None:
     if options.plots:
         for path in draw(answer, Path(options.plots)):
             log.info("drew %s", path)
+
+
+def _one(specs: Sequence[str]) -> str:
+    if len(specs) > 1:
+        raise ConfigError(f"expected one source to score on, got {' and '.join(specs)}: score each on its own")
+    return specs[0]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -167,23 +190,31 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", default="base", help=f"one of {', '.join(sorted(PRESETS))}")
+    parser.add_argument("--preset", help=f"one of {', '.join(sorted(PRESETS))}; base unless given, or what --init was")
+    parser.add_argument("--init", metavar="DIR", help="a checkpoint folder or URL whose weights fitting starts from")
     parser.add_argument("--out", required=True, metavar="DIR", help="a new folder or URL for the checkpoint")
-    parser.add_argument("--image-encoder", help=f"in place of the preset's: {', '.join(IMAGE_ENCODERS)}")
+    images = "in place of the preset's, of all image towers or of one by TOWER="
+    parser.add_argument("--image-encoder", metavar="[TOWER=]NAME", help=f"{images}: {', '.join(IMAGE_ENCODERS)}")
+    parser.add_argument("--image-size", metavar="[TOWER=]PX", help=f"{images}: rows, to which columns keep their proportion")
+    parser.add_argument("--denoise-sigma", metavar="[TOWER=]PX", help=f"{images}: blur before resizing; 0 for none")
+    parser.add_argument("--pretrained", metavar="FILE|package", help="what backbones start from: safetensors, or `package`")
+    parser.add_argument("--frozen", nargs="+", metavar="PART", help="image parts whose tower keeps its weights")
+    parser.add_argument("--no-augment", dest="augment", action="store_false", help="images as they are, not moved")
     parser.add_argument("--text-encoder", help=f"in place of the preset's: {', '.join(TEXT_ENCODERS)}")
     parser.add_argument("--fusion", help=f"in place of the preset's: {', '.join(FUSIONS)}")
     parser.add_argument("--optimizer", help=f"one of {', '.join(OPTIMIZERS)}")
     parser.add_argument("--schedule", help=f"one of {', '.join(SCHEDULES)}")
-    for name in ("epochs", "batch-size", "run-length", "num-workers"):
+    for name in ("epochs", "batch-size", "run-length", "num-workers", "looks-epochs", "looks-batch-size"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
-    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip"):
+    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip", "looks-rate", "backbone-rate"):
         parser.add_argument(f"--{name}", type=float, metavar="F")
     parser.add_argument("--use-gpu", action="store_const", const=True, help="one GPU per worker")
     parser.add_argument("--no-progress", dest="progress", action="store_false", help="no progress bar")
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, metavar="SOURCE", help="where rows come from: sim")
+    told = f"where rows come from: {', '.join(SOURCES)}, an argument behind a colon; several with weights, as sim@0.2"
+    parser.add_argument("--data", required=True, nargs="+", action="extend", metavar="SOURCE[@WEIGHT]", help=told)
     parser.add_argument("--seed", type=int, metavar="N", help="of what is drawn and of the model's first weights")
     parser.add_argument("--smoke", action="store_true", help="very little data and one epoch, to try the command")
     for name in ("shoppers", "garments", "orders"):

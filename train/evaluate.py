@@ -5,7 +5,7 @@ It encodes each distinct value once, as serving does, and only the fusion runs p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ from .scores import absolute_errors, binary_scores, class_scores, confusion, pri
 
 CHUNK = 1024
 """Values encoded, and rows fused, at once."""
+IMAGE_CHUNK = 64
+"""Images encoded at once; what a backbone holds of more would not fit into small memories."""
 NO_TEMPERATURES: Mapping[str, float] = {}
 NO_HALF_WIDTHS: HalfWidths = {}
 ORACLES = {"oracle": "nll_gain_share", "oracle_blind": "nll_gain_share_blind"}
@@ -100,11 +102,28 @@ def first_orders(rows: Rows) -> Rows:
     return Rows({**rows.parts, "history": Column(values, column.index)}, rows.targets, rows.extra)
 
 
+def encoded(model: Model, rows: Rows, parts: Collection[str]) -> Rows:
+    """Return the same rows with embeddings, float32[U, dim], as the values of some parts."""
+    chosen = {part: column for part, column in rows.parts.items() if part in parts}
+    embedded = embed(model, Rows(chosen, rows.targets))
+    ready = {part: Column(values.cpu().numpy(), chosen[part].index) for part, values in embedded.items()}
+    return Rows({**rows.parts, **ready}, rows.targets, rows.extra)
+
+
 @torch.inference_mode()
-def embed(model: Model, rows: Rows) -> dict[str, Tensor]:
-    """Return float32[U, dim] for every part that model and rows have, in evaluation mode."""
+def embed(model: Model, rows: Rows, ready: Collection[str] = ()) -> dict[str, Tensor]:
+    """Return float32[U, dim] for every part that model and rows have, in evaluation mode.
+
+    Args:
+        ready: parts whose values are embeddings already; see `encoded`.
+    """
     model.eval()
-    return {part: _encoded(model, part, rows) for part in model.config.parts if _num_values(rows, part)}
+    own = {part: rows.parts[part].values for part in model.config.parts if _num_values(rows, part)}
+    device = next(model.parameters()).device
+    return {
+        part: torch.as_tensor(values).to(device) if part in ready else _encoded(model, part, rows)
+        for part, values in own.items()
+    }
 
 
 @torch.inference_mode()
@@ -115,9 +134,9 @@ def fuse(model: Model, embedded: Mapping[str, Tensor], rows: Rows) -> dict[str, 
     return {task: np.concatenate([chunk[task] for chunk in chunks]) for task in model.config.tasks}
 
 
-def raw_outputs(model: Model, rows: Rows) -> dict[str, Array]:
-    """Return each task's raw outputs, float32[N, num_outputs]."""
-    return fuse(model, embed(model, rows), rows)
+def raw_outputs(model: Model, rows: Rows, ready: Collection[str] = ()) -> dict[str, Array]:
+    """Return each task's raw outputs, float32[N, num_outputs]; for `ready` see `embed`."""
+    return fuse(model, embed(model, rows, ready), rows)
 
 
 def score(
@@ -248,7 +267,8 @@ def _num_values(rows: Rows, part: str) -> int:
 def _encoded(model: Model, part: str, rows: Rows) -> Tensor:
     numbers = np.arange(_num_values(rows, part))
     alone = Rows({part: Column(rows.parts[part].values, numbers)}, {"row": numbers})
-    chunks = (alone.take(numbers[start : start + CHUNK]) for start in range(0, len(numbers), CHUNK))
+    step = IMAGE_CHUNK if PARTS[part].kind == "image" else CHUNK
+    chunks = (alone.take(numbers[start : start + step]) for start in range(0, len(numbers), step))
     return torch.cat([model.encode(part, chunk.parts[part].values) for chunk in chunks])
 
 

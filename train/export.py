@@ -15,6 +15,7 @@ from tryon_core.model import Model
 from .calibrate import calibrate
 from .card import model_card
 from .evaluate import evaluate
+from .mix import calibration_rows
 from .resample import RESAMPLES
 from .rows import halves
 from .sources import Data
@@ -53,7 +54,7 @@ def export(
     """
     apart, scored = halves(data.splits["val"])
     as_stored(model)
-    calibration = calibrate(model, apart)
+    calibration = calibrate(model, calibration_rows(data))
     scores: Mapping[str, Any] = rounded(
         evaluate(
             model,
@@ -65,6 +66,9 @@ def export(
         )
     )
     metrics = {"val": scores, "data": dict(data.about), "made": date, "command": command}
+    if data.others:
+        others = {spec: evaluate(model, halves(rows)[1], calibration["temperature"]) for spec, rows in data.others.items()}
+        metrics["others"] = rounded(others)
     num_weights = sum(p.numel() for p in model.parameters())
     told: dict[str, Any] = {
         "command": command,

@@ -10,6 +10,7 @@ from tryon_core.config import ModelConfig
 from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.history import History
 
+from .data.rejects import Rejected
 from .data.sim import SimConfig
 from .offered import Offered
 from .rows import Rows
@@ -31,6 +32,12 @@ class Data:
     """What it takes to have the same data again, as JSON."""
     offered: Mapping[str, Offered] = field(default_factory=dict)
     """By split, all sizes of the garments of its orders that fitted and were kept; empty where a source cannot tell."""
+    others: Mapping[str, Rows] = field(default_factory=dict)
+    """Rows to score on of the other sources of a mixture, by what names each; see `mix.load_mixed`."""
+    mixed: Mapping[str, float] = field(default_factory=dict)
+    """The other sources' weights relative to this one's."""
+    rejected: Sequence[Rejected] = ()
+    """Lines of a file that were left out, or not read whole, each with why."""
 
 
 def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequence[str] = SPLITS) -> Data:
@@ -61,7 +68,13 @@ def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequenc
     return sim_data(config, options, splits)
 
 
+def _garments(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
+    from .garment_rows import garments_data
+
+    return garments_data(config, argument, options, splits)
+
+
 Build = Callable[[ModelConfig, str, SimConfig, Sequence[str]], Data]
 """From the model, the argument behind the source's name, what a drawing source draws, and the splits wanted."""
 
-SOURCES: dict[str, Build] = {"sim": _sim}
+SOURCES: dict[str, Build] = {"sim": _sim, "garments": _garments}
