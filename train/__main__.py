@@ -21,9 +21,11 @@ from tryon_core.errors import ConfigError, TryonError
 from tryon_core.presets import PRESETS, preset
 
 from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
+from .data.rejects import told_aside
 from .data.sim import SimConfig
+from .mix import weighted
 from .resample import RESAMPLES
-from .sources import SOURCES, SPLITS
+from .sources import SOURCES, SPLITS, adapted
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,8 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
         text_encoder=options.text_encoder,
         fusion=options.fusion,
     )
+    for spec in options.data:
+        model = adapted(weighted(spec).spec, model)
     told = {f.name: value for f in fields(TrainConfig) if (value := getattr(options, f.name, None)) is not None}
     told |= {"frozen": tuple(options.frozen)} if options.frozen else {}
     if not options.augment:
@@ -101,14 +105,17 @@ def _fit(options: argparse.Namespace) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from .export import check_free
-    from .mix import load_mixed, weighted
+    from .mix import load_mixed
     from .progress import Display, told
     from .trainer import cluster, train_checkpoint
 
     config = fit_config(options)
     check_free(options.out)
     with cluster(config):
-        data = load_mixed([weighted(spec) for spec in options.data], config.model, source_options(options))
+        bad_rows = options.bad_rows or f"{options.out.rstrip('/')}.bad-rows.csv"
+        with told_aside(bad_rows) as tell:
+            data = load_mixed([weighted(spec) for spec in options.data], config.model, source_options(options))
+            tell(data.rejected)
         log.info("%d rows to fit on, %d to score on", *(len(data.splits[split]) for split in SPLITS))
         display = Display(bar=options.progress)
         scores = train_checkpoint(config, data, options.out, command=options.line, listener=display)
@@ -126,12 +133,24 @@ def _sample(options: argparse.Namespace) -> None:
     log.info("wrote %s: %d garments and a shopper", options.out, write_sample(about, Path(options.out)))
 
 
+def _table_sample(options: argparse.Namespace) -> None:
+    from .data.shop_table import ExportOptions, write_shop
+    from .data.sim import build_shop
+    from .export import check_free
+
+    drawn = SimConfig(
+        **{**SMOKE_DATA, **{name: n for name in SMOKE_DATA if (n := getattr(options, name, None)) is not None}}
+    )
+    check_free(options.out)
+    lines = write_shop(build_shop(drawn), Path(options.out), ExportOptions(images=options.images))
+    log.info("wrote %s: %d order lines", options.out, lines)
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from tryon_core.checkpoint import load_checkpoint
 
     from .evaluate import evaluate
     from .export import rounded
-    from .mix import weighted
     from .plots import check_plots, draw
     from .rows import halves
     from .sources import load_data
@@ -140,7 +159,9 @@ def _evaluate(options: argparse.Namespace) -> None:
         check_plots()
     checkpoint = load_checkpoint(options.checkpoint or SHIPPED_CHECKPOINT)
     spec = weighted(_one(options.data)).spec
-    data = load_data(spec, checkpoint.model.config, source_options(options), (options.split,))
+    with told_aside(options.bad_rows) as tell:
+        data = load_data(spec, checkpoint.model.config, source_options(options), (options.split,))
+        tell(data.rejected)
     calibration = checkpoint.manifest.calibration
     _, rows = halves(data.splits[options.split])
     scores = rounded(
@@ -168,7 +189,7 @@ def _one(specs: Sequence[str]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m train", description="Fit and score models of shopper and garment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|table-sample")
     fit = commands.add_parser("fit", help="fit a model and write a checkpoint folder")
     fit.set_defaults(run=_fit)
     _add_fit(fit)
@@ -184,6 +205,12 @@ def _parser() -> argparse.ArgumentParser:
     sample.set_defaults(run=_sample)
     sample.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
     sample.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    table = commands.add_parser("table-sample", help="write a small simulated shop as files that source table reads")
+    table.set_defaults(run=_table_sample)
+    table.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    table.add_argument("--images", type=int, default=96, metavar="PX", help="width of product photos; 0 for none")
+    for name in SMOKE_DATA:
+        table.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")
     for command in (fit, scoring):
         _add_data(command)
     return parser
@@ -216,6 +243,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     told = f"where rows come from: {', '.join(SOURCES)}, an argument behind a colon; several with weights, as sim@0.2"
     parser.add_argument("--data", required=True, nargs="+", action="extend", metavar="SOURCE[@WEIGHT]", help=told)
     parser.add_argument("--seed", type=int, metavar="N", help="of what is drawn and of the model's first weights")
+    parser.add_argument("--bad-rows", metavar="FILE", help="where lines of a table that cannot be taken are written as CSV")
     parser.add_argument("--smoke", action="store_true", help="very little data and one epoch, to try the command")
     for name in ("shoppers", "garments", "orders"):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")

@@ -60,6 +60,16 @@ def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequen
     return SOURCES[name](config, argument, options, splits)
 
 
+def adapted(spec: str, config: ModelConfig) -> ModelConfig:
+    """Return a model's config as a source would have it: with parts and tasks that only its data have.
+
+    Raises:
+        ConfigError: what tells of them does not read.
+    """
+    name, _, argument = spec.partition(":")
+    return MODELS[name](config, argument) if name in MODELS else config
+
+
 def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
     from .sim_rows import sim_data
 
@@ -74,7 +84,25 @@ def _garments(config: ModelConfig, argument: str, options: SimConfig, splits: Se
     return garments_data(config, argument, options, splits)
 
 
+def _table(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
+    from .table_rows import table_data
+
+    return table_data(config, argument, options, splits)
+
+
+def _table_model(config: ModelConfig, argument: str) -> ModelConfig:
+    from .table_rows import table_model
+
+    return table_model(config, argument)
+
+
 Build = Callable[[ModelConfig, str, SimConfig, Sequence[str]], Data]
 """From the model, the argument behind the source's name, what a drawing source draws, and the splits wanted."""
 
-SOURCES: dict[str, Build] = {"sim": _sim, "garments": _garments}
+SOURCES: dict[str, Build] = {
+    "sim": _sim,
+    "garments": _garments,
+    "table": _table,
+}
+MODELS: dict[str, Callable[[ModelConfig, str], ModelConfig]] = {"table": _table_model}
+"""How sources that may bring parts and tasks of their own change a model."""

@@ -81,6 +81,7 @@ def read_manifest(url: str) -> Manifest:
             made = f"made under {data['versions']}, in {url}"
             raise CheckpointError(f"expected a checkpoint made under {VERSIONS}, got one {made}: fit it again")
         config = ModelConfig.from_json(data["model"])
+        config.register_parts()
         prints = data["fingerprints"]
         return Manifest(config, prints["model"], prints["towers"], data["calibration"], data.get("metrics", {}))
     except FileNotFoundError as err:

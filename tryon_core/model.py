@@ -18,7 +18,7 @@ from .errors import ConfigError, expected_one_of
 from .fusion import Fusion
 from .image_encoder import ImageEncoder
 from .numbers_encoder import NumbersEncoder
-from .tasks import TASKS, View, ease, verdict
+from .tasks import TASKS, Classes, View, ease, register_task, verdict
 from .text import TextArrays, text_arrays
 from .text_encoder import TextEncoder
 
@@ -39,6 +39,9 @@ class Model(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        config.register_parts()
+        for name, own in (config.own_tasks or {}).items():
+            register_task(name, Classes(own.view, own.classes))  # type: ignore[arg-type]
         self.towers = nn.ModuleDict({name: self._tower(name) for name in config.towers})
         for task in config.tasks:
             if task not in TASKS:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .batch import FIT_CLASSES, LOOKS, MEASUREMENTS
+from .errors import ConfigError
 
 View = Literal["pair", "shopper", "taste", "garment", "verdict"]
 """What a task sees, and which tasks share a fusion: everything, the shopper's parts, the same for what they like (which a
@@ -122,6 +123,23 @@ TASKS: dict[str, Task] = {
     **{look: Classes("garment", names) for look, names in LOOKS.items()},
     **{f"taste_{look}": Taste(names) for look, names in LOOKS.items()},
 }
+
+
+def register_task(name: str, task: Classes) -> None:
+    """Add a model's own task to the table; a later model's classes take the place of an earlier one's.
+
+    What is answered for a task depends on its outputs alone, so that models of both stay as they are.
+
+    Raises:
+        ConfigError: the table has a task of that name which is no model's own.
+    """
+    if name in TASKS and name not in _OWN:
+        raise ConfigError(f"expected a new task name, got {name!r}, which is taken")
+    _OWN.add(name)
+    TASKS[name] = task
+
+
+_OWN: set[str] = set()
 
 
 def verdict(outputs: Mapping[str, Tensor]) -> Tensor:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import fsspec
 
 from tryon_core.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,26 @@ def write_rejected(rejected: Sequence[Rejected], url: str) -> None:
             file.write(out.getvalue())
     except (OSError, ImportError, ValueError) as err:
         raise ConfigError(f"expected a place for bad rows that can be written, got {url}: {err}") from err
+
+
+@contextmanager
+def told_aside(url: str | None) -> Iterator[Callable[[Sequence[Rejected]], None]]:
+    """Give a function that writes lines aside, and write those of an error that says there are too many.
+
+    Args:
+        url: where; nothing is written where None.
+    """
+
+    def tell(rejected: Sequence[Rejected]) -> None:
+        if rejected and url:
+            write_rejected(rejected, url)
+            log.warning("wrote %s: %d lines", url, len(rejected))
+
+    try:
+        yield tell
+    except RejectedError as err:
+        tell(err.rejected)
+        raise
 
 
 def summary(rejected: Sequence[Rejected], most: int = 3) -> str:
