@@ -152,7 +152,7 @@ def test_an_evaluation_of_the_shop_tells_groups_and_sizes_and_both_oracles(data:
     model = build_model(TrainConfig(model=preset("tiny")), data.splits["train"])
     _, scored = halves(data.splits["val"])
     found = evaluate(model, scored, offered=data.offered["val"], num_resamples=10)
-    assert {"sex", "size", "bmi", "category", "garment_events", "shopper_events"} == set(found["by_group"])
+    assert {"sex", "size", "bmi", "brand", "category", "garment_events", "shopper_events"} == set(found["by_group"])
     assert found["size"]["top1"]["oracle"] > found["size"]["top1"]["usual"]
     assert found["fit"]["oracle"]["nll"] < found["fit"]["oracle_blind"]["nll"] < found["fit"]["prior"]["nll"]
     assert {"nll_gain_share", "nll_gain_share_blind"} <= set(found["fit"]["interval"]) & set(

@@ -221,7 +221,12 @@ def test_the_simulated_shop_fills_every_part_of_the_preset(shop_rows: dict[str, 
 
 def test_fitted_and_scored_people_differ(shop_rows: dict[str, Rows]) -> None:
     assert not set(shop_rows["train"].extra["shopper"]) & set(shop_rows["val"].extra["shopper"])
-    assert sum(len(rows) for rows in shop_rows.values()) == 300
+    assert 200 < sum(len(rows) for rows in shop_rows.values()) < 300
+
+
+def test_nobody_is_fitted_on_a_brand_set_aside(shop_rows: dict[str, Rows]) -> None:
+    assert set(shop_rows["train"].extra["group_brand"]) == {"seen"}
+    assert 0 < (shop_rows["val"].extra["group_brand"] == "unseen").mean() < 0.6
 
 
 def test_oracle_probabilities_come_with_the_rows(shop_rows: dict[str, Rows]) -> None:

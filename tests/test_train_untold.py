@@ -15,14 +15,15 @@ from tryon_core.errors import InputError
 def test_the_average_is_that_of_many_draws() -> None:
     latent = np.array([-3.0, -1.0, 0.0, 0.5, 2.0])
     offsets = np.random.default_rng(0).normal(0, UNTOLD_STEPS, 200_000)
-    drawn = np.stack([labels.fit_probabilities(x - offsets).mean(axis=0) for x in latent])
-    np.testing.assert_allclose(averaged(latent), drawn, atol=0.003)
-    np.testing.assert_allclose(averaged(latent).sum(axis=1), 1)
+    for stretch in (0.0, 0.7):
+        drawn = np.stack([labels.fit_probabilities(x - offsets, stretch).mean(axis=0) for x in latent])
+        np.testing.assert_allclose(averaged(latent, stretch), drawn, atol=0.003)
+        np.testing.assert_allclose(averaged(latent, stretch).sum(axis=1), 1)
 
 
 def test_without_spread_there_is_nothing_to_average() -> None:
     latent = np.linspace(-3, 3, 9)
-    np.testing.assert_allclose(averaged(latent, 0.0), labels.fit_probabilities(latent))
+    np.testing.assert_allclose(averaged(latent, 0.5, spread=0.0), labels.fit_probabilities(latent, 0.5))
 
 
 def test_whoever_lacks_the_untold_lies_between_the_prior_and_the_oracle() -> None:

@@ -247,6 +247,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smoke", action="store_true", help="very little data and one epoch, to try the command")
     for name in ("shoppers", "garments", "orders"):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")
+    parser.add_argument("--bodies", metavar="DIR", help="draw people about those of a survey's female.csv and male.csv")
 
 
 def _one_line(err: BaseException) -> str:

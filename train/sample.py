@@ -14,7 +14,8 @@ from PIL import Image
 
 from tryon_core.errors import ConfigError
 
-from .data.sim import Shop, SimConfig, SimGarment, build_shop, image_of, photo_of
+from .data.sim import Shop, SimConfig, build_shop, image_of, photo_of
+from .data.stock import SimGarment
 
 PER_CATEGORY = 1
 _IMAGE_PX = 192

@@ -30,12 +30,17 @@ Make = Callable[[Ids], Any]
 
 
 def sim_data(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> Data:
-    """Draw a shop and return its orders, of people who are either fitted on or scored on."""
+    """Draw a shop and return its orders, of people who are either fitted on or scored on.
+
+    Those fitted on have no row of a brand set aside; such orders only make history, as they do in a shop whose model is
+    older than a brand. The grouping `brand` tells those of brands set aside; cameras set aside took all of ``val``.
+    """
     shop = build_shop(options)
     garments = [_garment(shop, j) for j in range(len(shop.garments))]
     held = shop.holdout[shop.orders.shopper]
     makers = _makers(shop, config, garments)
-    chosen = {name: np.flatnonzero(held == (name == "val")) for name in splits}
+    unseen = shop.unseen[shop.orders.garment]
+    chosen = {name: np.flatnonzero(held if name == "val" else ~held & ~unseen) for name in splits}
     for name, orders in chosen.items():
         if not len(orders):
             raise ConfigError(f"expected a shop with orders to {name} on, got none: {options.shoppers} shoppers are too few")

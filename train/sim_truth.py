@@ -91,6 +91,7 @@ def extra_of(shop: Shop, chosen: Ids) -> dict[str, Array]:
         "oracle_blind_fit": blind_oracle(shop.truth, told, shopper, garment, size),
         "shopper": shopper,
         "calibrate": shop.holdout[shopper] & (shopper % 2 == 0),
+        "group_brand": np.where(shop.unseen[garment], "unseen", "seen"),
         "group_sex": np.array([own.sex for own in shop.shoppers])[shopper],
         "group_size": np.array(_THIRDS)[np.minimum(3 * size // (last + 1), 2)],
         "group_bmi": _named(weight / (height / 100) ** 2, _BMI),

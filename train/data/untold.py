@@ -25,16 +25,18 @@ def blind_oracle(truth: Truth, told: Array, shopper: Ints, garment: Ints, size: 
     Raises:
         InputError: a garment has no such size.
     """
-    return averaged(steps_over(truth, shopper, garment, size) - told[garment])
+    return averaged(steps_over(truth, shopper, garment, size) - told[garment], truth.stretch[garment])
 
 
-def averaged(latent: Array, spread: float = UNTOLD_STEPS) -> Array:
+def averaged(latent: Array, stretch: Array | float = 0.0, spread: float = UNTOLD_STEPS) -> Array:
     """Return P(small), P(fit), P(large), float64[N, 3], averaged over offsets that are normal about 0 (Gauss-Hermite).
 
     Args:
         latent: float64[N], as `labels.fit_probabilities` takes it, at no offset.
+        stretch: float64[N] or a number, likewise.
         spread: the offsets' SD, in steps.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-    each = fit_probabilities((latent[:, None] - spread * nodes).ravel()).reshape(len(latent), _NODES, 3)
+    gives = np.repeat(np.broadcast_to(stretch, latent.shape), _NODES)
+    each = fit_probabilities((latent[:, None] - spread * nodes).ravel(), gives).reshape(len(latent), _NODES, 3)
     return np.asarray(np.einsum("nkc,k->nc", each, weights / weights.sum()))
