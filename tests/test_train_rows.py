@@ -225,8 +225,8 @@ def test_fitted_and_scored_people_differ(shop_rows: dict[str, Rows]) -> None:
 
 
 def test_nobody_is_fitted_on_a_brand_set_aside(shop_rows: dict[str, Rows]) -> None:
-    assert not shop_rows["train"].extra["unseen_brand"].any()
-    assert 0 < shop_rows["val"].extra["unseen_brand"].mean() < 0.6
+    assert set(shop_rows["train"].extra["group_brand"]) == {"seen"}
+    assert 0 < (shop_rows["val"].extra["group_brand"] == "unseen").mean() < 0.6
 
 
 def test_oracle_probabilities_come_with_the_rows(shop_rows: dict[str, Rows]) -> None:

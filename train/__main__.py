@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from tryon_core.augment import Augmentation
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.cli import OneLineParser
 from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS, ModelConfig
@@ -23,6 +24,7 @@ from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
 from .data.rejects import told_aside
 from .data.sim import SimConfig
 from .mix import weighted
+from .resample import RESAMPLES
 from .sources import SOURCES, SPLITS, adapted
 
 log = logging.getLogger(__name__)
@@ -70,12 +72,17 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
     model = with_choices(
         _start(options),
         image_encoder=options.image_encoder,
+        image_size=options.image_size,
+        denoise_sigma=options.denoise_sigma,
         text_encoder=options.text_encoder,
         fusion=options.fusion,
     )
     for spec in options.data:
         model = adapted(weighted(spec).spec, model)
     told = {f.name: value for f in fields(TrainConfig) if (value := getattr(options, f.name, None)) is not None}
+    told |= {"frozen": tuple(options.frozen)} if options.frozen else {}
+    if not options.augment:
+        told |= {"augmentation": {}, "looks_augmentation": Augmentation()}
     return TrainConfig(**{**(SMOKE_RUN if options.smoke else {}), **told, "model": model})
 
 
@@ -151,17 +158,34 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from .evaluate import evaluate
     from .export import rounded
+    from .plots import check_plots, draw
+    from .rows import halves
     from .sources import load_data
 
+    if options.plots:
+        check_plots()
     checkpoint = load_checkpoint(options.checkpoint or SHIPPED_CHECKPOINT)
     spec = weighted(_one(options.data)).spec
     with told_aside(options.bad_rows) as tell:
         data = load_data(spec, checkpoint.model.config, source_options(options), (options.split,))
         tell(data.rejected)
-    temperatures = checkpoint.manifest.calibration.get("temperature", {})
-    scores = rounded(evaluate(checkpoint.model, data.splits[options.split], temperatures))
+    calibration = checkpoint.manifest.calibration
+    _, rows = halves(data.splits[options.split])
+    scores = rounded(
+        evaluate(
+            checkpoint.model,
+            rows,
+            calibration.get("temperature", {}),
+            half_widths=calibration.get("body_half_width", {}),
+            offered=data.offered.get(options.split),
+            num_resamples=options.resamples,
+        )
+    )
     answer = {"model": checkpoint.manifest.fingerprint, "split": options.split, "data": dict(data.about), **scores}
     sys.stdout.write(json.dumps(answer) + "\n")
+    if options.plots:
+        for path in draw(answer, Path(options.plots)):
+            log.info("drew %s", path)
 
 
 def _one(specs: Sequence[str]) -> str:
@@ -180,6 +204,10 @@ def _parser() -> argparse.ArgumentParser:
     scoring.set_defaults(run=_evaluate)
     scoring.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
     scoring.add_argument("--split", default="val", help=f"one of {', '.join(SPLITS)}")
+    scoring.add_argument(
+        "--resamples", type=int, default=RESAMPLES, metavar="N", help="of shoppers, for 95 %% intervals; 0 for none"
+    )
+    scoring.add_argument("--plots", metavar="DIR", help="a folder for pictures of the scores; needs the extra plots")
     sample = commands.add_parser("sample", help="write the sample catalogue and shopper of a checkpoint's simulated shop")
     sample.set_defaults(run=_sample)
     sample.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
@@ -204,14 +232,20 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", help=f"one of {', '.join(sorted(PRESETS))}; base unless given, or what --init was")
     parser.add_argument("--init", metavar="DIR", help="a checkpoint folder or URL whose weights fitting starts from")
     parser.add_argument("--out", required=True, metavar="DIR", help="a new folder or URL for the checkpoint")
-    parser.add_argument("--image-encoder", help=f"in place of the preset's: {', '.join(IMAGE_ENCODERS)}")
+    images = "in place of the preset's, of all image towers or of one by TOWER="
+    parser.add_argument("--image-encoder", metavar="[TOWER=]NAME", help=f"{images}: {', '.join(IMAGE_ENCODERS)}")
+    parser.add_argument("--image-size", metavar="[TOWER=]PX", help=f"{images}: rows, to which columns keep their proportion")
+    parser.add_argument("--denoise-sigma", metavar="[TOWER=]PX", help=f"{images}: blur before resizing; 0 for none")
+    parser.add_argument("--pretrained", metavar="FILE|package", help="what backbones start from: safetensors, or `package`")
+    parser.add_argument("--frozen", nargs="+", metavar="PART", help="image parts whose tower keeps its weights")
+    parser.add_argument("--no-augment", dest="augment", action="store_false", help="images as they are, not moved")
     parser.add_argument("--text-encoder", help=f"in place of the preset's: {', '.join(TEXT_ENCODERS)}")
     parser.add_argument("--fusion", help=f"in place of the preset's: {', '.join(FUSIONS)}")
     parser.add_argument("--optimizer", help=f"one of {', '.join(OPTIMIZERS)}")
     parser.add_argument("--schedule", help=f"one of {', '.join(SCHEDULES)}")
-    for name in ("epochs", "batch-size", "run-length", "num-workers"):
+    for name in ("epochs", "batch-size", "run-length", "num-workers", "looks-epochs", "looks-batch-size"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
-    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip"):
+    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip", "looks-rate", "backbone-rate"):
         parser.add_argument(f"--{name}", type=float, metavar="F")
     parser.add_argument("--use-gpu", action="store_const", const=True, help="one GPU per worker")
     parser.add_argument("--no-progress", dest="progress", action="store_false", help="no progress bar")

@@ -18,8 +18,10 @@ from tryon_core.model import Model
 from tryon_core.numbers_encoder import NumbersEncoder
 from tryon_core.tasks import TASKS, known
 
+from .backbones import load_backbones
 from .config import TrainConfig
-from .evaluate import raw_outputs, score
+from .evaluate import encoded, raw_outputs, score
+from .looks import look_config, look_rows
 from .optimizer import build_optimizer, build_schedule
 from .pairs import pair_losses
 from .perturb import perturbed
@@ -55,6 +57,8 @@ def build_model(config: TrainConfig, rows: Rows) -> Model:
             raise ConfigError(f"expected targets of task {task}, got {sorted(rows.targets)}")
     torch.manual_seed(config.seed)
     model = Model(config.model)
+    if config.pretrained:
+        load_backbones(model, config.pretrained)
     for part, tower in config.model.parts.items():
         encoder = model.towers[tower]
         if isinstance(encoder, NumbersEncoder) and PARTS[part].owner != "derived" and part in rows.parts:
@@ -78,13 +82,34 @@ def fit(model: Model, rows: Rows, config: TrainConfig, listener: Listener, *, va
         rows: all workers' training rows; each takes its own share of every epoch.
         val: what the first worker scores the model on after each epoch.
     """
+    if config.looks_epochs:
+        seen = look_rows(val) if val is not None and place.rank == 0 else None
+        _fit(model, look_rows(rows), look_config(config), listener, val=seen, place=place)
+    _fit(model, rows, config, listener, val=val, place=place, before=config.looks_epochs)
+
+
+def _fit(
+    model: Model,
+    rows: Rows,
+    config: TrainConfig,
+    listener: Listener,
+    *,
+    val: Rows | None,
+    place: Place,
+    before: int = 0,
+) -> None:
+    """Fit one phase, whose epochs are numbered from `before` + 1 on."""
+    for part in config.frozen:
+        model.towers[config.model.parts[part]].requires_grad_(False)
     wrapped = place.wrap(model)
+    rows = encoded(model, rows, config.frozen)
+    val = None if val is None else encoded(model, val, config.frozen)
     num_rows = epoch_size(rows)
     steps = num_batches(num_rows, config.batch_size, place.world)
     optimizer = build_optimizer(wrapped, config)
     schedule = build_schedule(optimizer, config, steps * config.epochs)
     torch.manual_seed(int(np.random.SeedSequence([_DROP, config.seed, place.rank]).generate_state(1)[0]))
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(before + 1, before + config.epochs + 1):
         rng = np.random.default_rng([_HIDE, config.seed, epoch, place.rank])
         started, told = time.monotonic(), _Mean()
         model.train()
@@ -97,7 +122,7 @@ def fit(model: Model, rows: Rows, config: TrainConfig, listener: Listener, *, va
             listener(Step(epoch, step, steps, seen, told.mean()["loss"]))
         losses = _over_workers(told.mean(), place.world)
         rows_per_s = num_rows / (time.monotonic() - started)
-        metrics = score(raw_outputs(model, val), val) if val is not None and place.rank == 0 else {}
+        metrics = score(raw_outputs(model, val, config.frozen), val) if val is not None and place.rank == 0 else {}
         listener(Epoch(epoch, losses.pop("loss"), losses, rows_per_s, metrics))
 
 
@@ -147,7 +172,9 @@ def _step(
     forward: nn.Module, batch: Rows, config: TrainConfig, optimizer: torch.optim.Optimizer, world: int
 ) -> dict[str, float]:
     weights = {**config.model.tasks, "pair": config.pair_weight}
-    losses = losses_of(forward(batch.parts), batch, weights, world)
+    raw = {part: column for part, column in batch.parts.items() if part not in config.frozen}
+    ready = {part: column for part, column in batch.parts.items() if part in config.frozen}
+    losses = losses_of(forward(raw, ready), batch, weights, world)
     optimizer.zero_grad(set_to_none=True)
     losses["loss"].backward()
     nn.utils.clip_grad_norm_(forward.parameters(), config.grad_clip)

@@ -15,13 +15,15 @@ from tryon_core.errors import ConfigError
 from tryon_core.text import TextArrays
 
 from .data.sim import SimConfig
-from .rows import Array, Rows
+from .rows import Array, Rows, halves
 from .sources import SPLITS, Data, load_data
 
 T = TypeVar("T")
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _SPEC = re.compile(rf"(?P<source>.+?)@(?P<weight>{_NUMBER})|(?P<plain>[^?]+?)=(?P<equals>{_NUMBER})")
+_UNKNOWN = {"f": np.nan, "b": False, "U": ""}
+"""By kind of array what stands for unknown; −1 in all others."""
 _GROUPS = ("shopper", "pair")
 """Extras that number who or what a row belongs to, apart in every source."""
 
@@ -84,12 +86,13 @@ def calibration_rows(data: Data) -> Rows:
 
     The others may know what the first does not, such as bodies and photos, and are answered for as well.
     """
-    val = data.splits["val"]
+    val, _ = halves(data.splits["val"])
     if not data.others:
         return val
     rng = np.random.default_rng(0)
     wanted = {spec: round(data.mixed[spec] * len(val)) for spec in data.others}
-    chosen = [rows.take(np.sort(rng.permutation(len(rows))[: wanted[spec]])) for spec, rows in data.others.items()]
+    others = {spec: halves(rows)[0] for spec, rows in data.others.items()}
+    chosen = [rows.take(np.sort(rng.permutation(len(rows))[: wanted[spec]])) for spec, rows in others.items()]
     return join_rows([val, *(rows for rows in chosen if len(rows))])
 
 
@@ -147,12 +150,12 @@ def _extra(name: str, arrays: Sequence[Array | None], sizes: Sequence[int]) -> A
 
 
 def _stacked(name: str, arrays: Sequence[Array | None], sizes: Sequence[int], *, absent: float | None = None) -> Array:
-    """Return arrays as one; those missing are of what stands for unknown, −1 or NaN, unless told otherwise."""
+    """Return arrays as one; those missing are of what stands for unknown, see `_UNKNOWN`, unless told otherwise."""
     like = next(array for array in arrays if array is not None)
     shapes = {array.shape[1:] for array in arrays if array is not None}
     if len(shapes) > 1:
         raise ConfigError(f"expected {name} of one shape in all sources, got {sorted(shapes)}")
-    unknown = absent if absent is not None else np.nan if like.dtype.kind == "f" else -1
+    unknown = absent if absent is not None else _UNKNOWN.get(like.dtype.kind, -1)
     filled = [
         np.full((size, *like.shape[1:]), unknown, dtype=like.dtype) if array is None else array
         for array, size in zip(arrays, sizes, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -29,13 +29,24 @@ class Line:
     """The day on which the verdict was known; the order's own where None."""
 
 
-def replay(lines: Iterable[Line], config: HistoryConfig | None = None) -> tuple[npt.NDArray[np.float32], History, float]:
+Look = Callable[[int, Line, History], None]
+"""Is shown a line's number, the line, and the history before it."""
+
+
+def _look_away(number: int, line: Line, history: History) -> None:
+    """Look at nothing."""
+
+
+def replay(
+    lines: Iterable[Line], config: HistoryConfig | None = None, look: Look = _look_away
+) -> tuple[npt.NDArray[np.float32], History, float]:
     """Return part `history` of every line, float32[N, len(HISTORY_FIELDS)], the history behind the last, and its day.
 
     A line sees the verdicts that were known on an earlier day: lines of one day, and of one order, tell each other nothing.
 
     Args:
         lines: in the order of time.
+        look: may ask the history before each line for more.
 
     Raises:
         ConfigError: a line is before its predecessor.
@@ -48,6 +59,7 @@ def replay(lines: Iterable[Line], config: HistoryConfig | None = None) -> tuple[
         day = line.day
         while coming and coming[0][0] < day:
             history.add(heappop(coming)[2])
+        look(number, line, history)
         features.append(history.features(line.garment, line.size, line.shopper, day))
         if line.fit >= 0:
             told = day if line.told is None else max(line.told, day)

@@ -27,10 +27,12 @@ class Rows:
     targets: Mapping[str, Array]
     """Task name to N targets as `tryon_core.tasks` defines them: ``fit`` int64[N], ``match`` float32[N], …"""
     extra: Mapping[str, Array] = field(default_factory=dict)
-    """What is no target: the probabilities of whoever knows how the data were drawn (``oracle_fit`` float64[N, 3], …); who
-    ordered (``shopper`` int64[N]); rows of which one is preferred to others (``pair`` int64[N], the same number in rows to
-    compare, −1 in none); how much a row's target counts in a loss (``weight_fit`` float32[N], 1 where it is not told); how
-    often an epoch draws a row on average (``draws`` float64[N], 1 where it is not told)."""
+    """What is no target, by these names: the probabilities of whoever knows how the data were drawn (``oracle_fit``
+    float64[N, 3], …); who ordered (``shopper`` int64[N]); rows of which one is preferred to others (``pair`` int64[N], the
+    same number in rows to compare, −1 in none); how much a row's target counts in a loss (``weight_fit`` float32[N], 1 where
+    it is not told); how often an epoch draws a row on average (``draws`` float64[N], 1 where it is not told); the group that
+    a row is scored with (``group_…`` str[N], empty where unknown); rows to calibrate on and not to score (``calibrate``
+    bool[N], see `halves`)."""
 
     def __post_init__(self) -> None:
         arrays = {**{n: c.index for n, c in self.parts.items()}, **self.targets, **self.extra}
@@ -58,6 +60,19 @@ class Rows:
         nobody = np.full(len(self), -1, dtype=np.int64)
         gone = {name: Column(self.parts[name].values, nobody) for name in parts if name in self.parts}
         return Rows({**self.parts, **gone}, self.targets, self.extra)
+
+
+def halves(rows: Rows) -> tuple[Rows, Rows]:
+    """Return the rows to calibrate on and those to score; where the source told none apart, all of them are both."""
+    apart = rows.extra.get("calibrate", np.zeros(len(rows), dtype=bool))
+    if not told_apart(apart):
+        return rows, rows
+    return rows.take(np.flatnonzero(apart)), rows.take(np.flatnonzero(~apart))
+
+
+def told_apart(calibrate: Array) -> bool:
+    """Return whether some of the rows, bool[N], are to calibrate on and others to score."""
+    return bool(calibrate.any() and not calibrate.all())
 
 
 def batches(
@@ -148,6 +163,11 @@ def tastes(kept: Array, classes: npt.NDArray[np.int64], num_classes: int) -> npt
     targets = np.full((len(kept), num_classes), np.nan, dtype=np.float32)
     targets[np.arange(len(kept)), classes] = kept
     return targets
+
+
+def unknown_like(target: Array) -> Array:
+    """Return targets of the same kind and shape of which nothing is known: −1 for classes, NaN for all else."""
+    return np.full_like(target, np.nan if target.dtype.kind == "f" else -1)
 
 
 def used_by(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

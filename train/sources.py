@@ -12,6 +12,7 @@ from tryon_core.history import History
 
 from .data.rejects import Rejected
 from .data.sim import SimConfig
+from .offered import Offered
 from .rows import Rows
 
 SPLITS = ("train", "val")
@@ -29,6 +30,8 @@ class Data:
     """The last event's, in the history's own days."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What it takes to have the same data again, as JSON."""
+    offered: Mapping[str, Offered] = field(default_factory=dict)
+    """By split, all sizes of the garments of its orders that fitted and were kept; empty where a source cannot tell."""
     others: Mapping[str, Rows] = field(default_factory=dict)
     """Rows to score on of the other sources of a mixture, by what names each; see `mix.load_mixed`."""
     mixed: Mapping[str, float] = field(default_factory=dict)
@@ -75,6 +78,12 @@ def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequenc
     return sim_data(config, options, splits)
 
 
+def _garments(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
+    from .garment_rows import garments_data
+
+    return garments_data(config, argument, options, splits)
+
+
 def _table(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
     from .table_rows import table_data
 
@@ -92,6 +101,7 @@ Build = Callable[[ModelConfig, str, SimConfig, Sequence[str]], Data]
 
 SOURCES: dict[str, Build] = {
     "sim": _sim,
+    "garments": _garments,
     "table": _table,
 }
 MODELS: dict[str, Callable[[ModelConfig, str], ModelConfig]] = {"table": _table_model}

@@ -115,10 +115,23 @@ class Model(nn.Module):
         """
         return "verdict" if task == "match" and "verdict" in self.config.parts else TASKS[task].view
 
-    def forward(self, batch: Mapping[str, Column[Any]]) -> dict[str, Tensor]:
-        """Return each task's raw outputs, float32[B, num_outputs]."""
-        num_rows = len(next(iter(batch.values())).index)
-        return self.fuse(self.embed(batch), batch.get("size"), num_rows)
+    def forward(
+        self, batch: Mapping[str, Column[Any]], encoded: Mapping[str, Column[Any]] | None = None
+    ) -> dict[str, Tensor]:
+        """Return each task's raw outputs, float32[B, num_outputs].
+
+        Args:
+            encoded: parts whose values are embeddings already, float32[U, dim].
+        """
+        ready = encoded or {}
+        num_rows = len(next(iter({**batch, **ready}.values())).index)
+        device = next(self.parameters()).device
+        known = {
+            part: (torch.as_tensor(column.values).to(device), torch.as_tensor(column.index).to(device))
+            for part, column in ready.items()
+            if column.present.any()
+        }
+        return self.fuse({**self.embed(batch), **known}, batch.get("size"), num_rows)
 
     def _heads(self, views: tuple[View, ...], embedded: Embedded, num_rows: int) -> dict[str, Tensor]:
         outputs: dict[str, Tensor] = {}

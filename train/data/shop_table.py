@@ -16,7 +16,8 @@ from PIL import Image
 from tryon_core.batch import FIT_CLASSES
 
 from . import labels
-from .sim import Shop, SimGarment, SimShopper, image_of
+from .sim import Shop, SimShopper, image_of
+from .stock import SimGarment
 
 REASONS = {
     "small": ("zu klein", "too tight", "太小了"),
