@@ -21,6 +21,7 @@ from .app import build_app
 from .cache import FeatureCache, LocalTier, RedisTier
 from .config import Settings, metrics_folder
 from .errors import UnavailableError
+from .explain import Explainer
 from .features import Features
 from .metrics import Metrics, Timings
 from .recommender import Ask, Recommender, require_tasks
@@ -40,7 +41,7 @@ class Ingress:
         settings: as `Settings.to_args` gives them.
         secret: 1 to 64 bytes, the key of the cache's content hashes, the same for all replicas.
         image_encoder: handle of the deployment with `encode`.
-        text_encoder: handle of the deployment with `encode`.
+        text_encoder: handle of the deployment with `encode` and `ablate`.
         fusion: handle of the deployment with `score`.
     """
 
@@ -89,7 +90,8 @@ class Ingress:
         require_tasks(manifest, url)
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
         features = Features(manifest, self._cache, stages.encoders, self._secret)
-        return Recommender(manifest, features, stages.fusion, history, catalogue)
+        explainer = Explainer(stages.ablations, stages.fusion)
+        return Recommender(manifest, features, stages.fusion, explainer, history, catalogue)
 
     async def _tried(self, new: Recommender) -> None:
         """Return once the stages answer with a model, which they load at their own pace.
