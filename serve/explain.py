@@ -47,7 +47,7 @@ class Explainer:
         with timings.stage("fusion"):
             scores = await asyncio.gather(*(self.fusion.submit(one.job) for one in asked))
         found = [explanations(one, scored) for one, scored in zip(asked, scores, strict=True)]
-        return [_told(one, own) for one, own in zip(found, texts, strict=True)]
+        return [_out_of(one, own) for one, own in zip(found, texts, strict=True)]
 
     async def _without(self, texts: Sequence[Texts]) -> dict[tuple[str, str], Ablation]:
         """Return the words of every distinct text of a part."""
@@ -56,7 +56,7 @@ class Explainer:
         return dict(zip(distinct, found, strict=True))
 
 
-def _told(found: Mapping[str, Explanation], texts: Texts) -> ExplanationOut:
+def _out_of(found: Mapping[str, Explanation], texts: Texts) -> ExplanationOut:
     match, confidence = (_shares(found[answer], texts) for answer in ("match", "confidence"))
     return ExplanationOut(match=match, confidence=confidence, read=dict(texts))
 

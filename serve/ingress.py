@@ -69,10 +69,10 @@ class Ingress:
             CheckpointError: the folder does not read, and there is no old model.
             ConfigError: the model lacks a task that an answer needs, and there is no old model.
         """
-        url = user_config["checkpoint"]
+        url, weights = user_config["checkpoint"], user_config.get("weights", {})
         async with self._rolling_out:
             try:
-                new = await self._made(url)
+                new = await self._made(url, weights)
                 if self._recommender is not None:
                     await self._tried(new)
             except TryonError as err:
@@ -82,9 +82,9 @@ class Ingress:
                 return
             self._take(new)
 
-    async def _made(self, url: str) -> Recommender:
+    async def _made(self, url: str, weights: Mapping[str, float]) -> Recommender:
         def read() -> tuple[Manifest, tuple[History, float] | None, list[CatalogueItem]]:
-            return read_manifest(url), read_history(url), sample_catalogue()
+            return read_manifest(url).emphasised(weights), read_history(url), sample_catalogue()
 
         manifest, history, catalogue = await asyncio.to_thread(read)
         require_tasks(manifest, url)

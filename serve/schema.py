@@ -165,8 +165,8 @@ class SharesOut(BaseModel):
     parts: dict[str, float]
     """Part name to its share (its exact Shapley value); only parts that the answer had."""
     words: dict[str, list[WordOut]]
-    """Part name of a text, `shopper_words` or `garment_words`, to its words, those that moved most first. A word's contribution
-    is what the answer loses without it; they do not sum to their part's."""
+    """Part name of a text, `shopper_words` or `garment_words`, to its words, those that moved most first. A word's
+    contribution is what the answer loses without it; they do not sum to their part's."""
 
 
 class ExplanationOut(BaseModel):
