@@ -92,7 +92,7 @@ def test_one_temperature_serves_whatever_is_known_alike() -> None:
 def test_a_models_temperature_is_of_all_that_may_be_known_together() -> None:
     rows = make_rows(preset("tiny"), 96)
     model = build_model(TrainConfig(model=preset("tiny")), rows)
-    fit(model, rows, TrainConfig(model=preset("tiny"), epochs=20, batch_size=48), lambda event: None, place=Place())
+    fit(model, rows, TrainConfig(model=preset("tiny"), epochs=8, batch_size=48), lambda event: None, place=Place())
     told = fuse_known(model, embed(model, rows), rows)
     found = calibrate(model, rows)["temperature"]
     assert found == temperatures([*told.values()], rows.targets)
