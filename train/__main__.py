@@ -11,11 +11,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from tryon_core.augment import Augmentation
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
-from tryon_core.cli import OneLineParser
+from tryon_core.cli import OneLineParser, one_line
 from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS, ModelConfig
 from tryon_core.errors import ConfigError, TryonError
 from tryon_core.presets import PRESETS, preset
@@ -51,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except TryonError as err:
-        log.error("%s", _one_line(err))
+        log.error("%s", one_line(err))
         return 2
     except KeyboardInterrupt:
         log.error("interrupted")
         return 1
     except Exception as err:
         log.debug("what failed", exc_info=True)
-        log.error("%s: %s", type(err).__name__, _one_line(err))
+        log.error("%s: %s", type(err).__name__, one_line(err))
         return 1
     return 0
 
@@ -263,11 +262,6 @@ def _add_shop(parser: argparse.ArgumentParser) -> None:
     for name in ("shoppers", "garments", "orders"):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")
     parser.add_argument("--bodies", metavar="DIR", help="draw people about those of a survey's female.csv and male.csv")
-
-
-def _one_line(err: BaseException) -> str:
-    lines: list[Any] = str(err).split("\n")
-    return " ".join(line.strip() for line in lines if line.strip()) or type(err).__name__
 
 
 if __name__ == "__main__":
