@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
 from tryon_core.batch import DEPARTMENTS, PATTERNS
 from tryon_core.errors import ConfigError
 
 from . import labels
 from .bodies import SEXES, Bodies, draw_bodies
+from .faults import blemish
 from .figures import View, draw_view, render_mask, render_photo
 from .orders import draw_orders
 from .phrases import Facts, brand_name, garment_description, garment_title, shopper_words
@@ -130,15 +131,18 @@ def truth(shop: Shop, shopper_rows: Ints, garment_rows: Ints, size_rows: Ints) -
     return labels.oracle(shop.truth, *np.broadcast_arrays(shopper_rows, garment_rows, size_rows))
 
 
-def mask_of(shop: Shop, index: int, height: int = 192, width: int = 128, *, take: int = 0) -> Pixels:
+def mask_of(shop: Shop, index: int, height: int = 384, width: int = 256, *, take: int = 0) -> Pixels:
     """Return a shopper's silhouette with a segmenter's faults, uint8[height, width], 0 or 255.
 
+    It is drawn at twice the size, since the outline of a polygon is drawn up to a pixel too wide: at a height of 192, a
+    figure would be 8 % broader than in its photo.
     Take 0 is of the same shot as `photo_of`; each other take has a pose, clothes and a camera of its own.
     """
     rng = _rng(shop.config.seed, _MASK, index, take)
     shopper = shop.shoppers[index]
     view = draw_view(rng, shopper.sex == "female") if take else shopper.view
-    return blemish(render_mask(shop.bodies.row(index), view, height, width), rng)
+    double = Image.fromarray(render_mask(shop.bodies.row(index), view, 2 * height, 2 * width))
+    return blemish(np.where(np.asarray(double.reduce(2)) >= 128, 255, 0).astype(np.uint8), rng)
 
 
 def photo_of(shop: Shop, index: int, height: int = 384, width: int = 256) -> Pixels:
@@ -151,22 +155,6 @@ def image_of(shop: Shop, index: int, size: int = 96) -> Pixels:
     garment = shop.garments[index]
     rng = _rng(shop.config.seed, _IMAGE, index)
     return render_product(garment.category, garment.colour, garment.pattern, garment.cut, rng, size)
-
-
-def blemish(mask: Pixels, rng: np.random.Generator) -> Pixels:
-    """Return a mask, uint8[H, W], 0 or 255, with a segmenter's faults: a restless edge, small holes, lost feet."""
-    height, width = mask.shape
-    soft = Image.fromarray(mask).filter(ImageFilter.GaussianBlur(rng.uniform(0.009, 0.018) * width))
-    for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.3 else 0):
-        (x, y), r = rng.uniform((0.3, 0.15), (0.7, 0.9)) * (width, height), rng.uniform(0.004, 0.02) * height
-        ImageDraw.Draw(soft).ellipse((x - r, y - r, x + r, y + r), fill=0)
-    coarse = rng.normal(128 + rng.normal(0, 15), 36, (height // 5 + 1, width // 5 + 1)).clip(25, 230).astype(np.uint8)
-    edge = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR))
-    faulty = (np.asarray(soft) >= edge).astype(np.uint8) * np.uint8(255)
-    rows = np.flatnonzero(faulty.any(axis=1))
-    if len(rows) and rng.random() < 0.15:
-        faulty[rows[-1] - int(rng.uniform(0.01, 0.05) * len(rows)) :] = 0
-    return faulty
 
 
 def _rng(*key: int) -> np.random.Generator:
