@@ -53,19 +53,23 @@ def find_person(photo: RGB) -> Person:
 def frame_mask(mask: Mask, height: int, width: int) -> Mask:
     """Return a mask moved and scaled so that the person fills height x width, proportions kept.
 
+    Its values are the share of each pixel that the person covers, 0 to 255: at a border cut to whole pixels, a waist of
+    a frame this small would be told to a few percent only.
+
     Args:
-        mask: uint8[H, W], nonzero where the person is; an empty one stays empty.
+        mask: uint8[H, W], over half of its largest value where the person is; an empty one stays empty.
     """
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    inside = mask > mask.max(initial=0) // 2
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     framed = np.zeros((height, width), dtype=np.uint8)
     if not len(rows):
         return framed
-    crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] > 0
+    crop = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = min(height * (1 - 2 * FRAME_MARGIN) / crop.shape[0], width / crop.shape[1])
     size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
     person = Image.fromarray((crop * 255).astype(np.uint8)).resize(size, Image.Resampling.BOX)
     top, left = (height - size[1]) // 2, (width - size[0]) // 2
-    framed[top : top + size[1], left : left + size[0]] = np.where(np.asarray(person) >= 128, 255, 0)
+    framed[top : top + size[1], left : left + size[0]] = person
     return framed
 
 
