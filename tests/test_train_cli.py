@@ -23,7 +23,10 @@ def test_fit_writes_a_checkpoint_that_evaluate_scores(
     assert main(["evaluate", "--checkpoint", out, "--data", "sim", "--smoke"]) == 0
     scores = json.loads(capfd.readouterr().out)
     assert {"small", "fit", "large"} == set(scores["fit"]["auc"])
-    assert {"auc_mean", "nll", "ece", "accuracy", "oracle", "prior"} <= set(scores["fit"])
+    assert {"auc_mean", "nll", "ece", "accuracy", "macro_f1", "oracle", "oracle_blind", "prior", "interval"} <= set(
+        scores["fit"]
+    )
+    assert {"by_group", "coverage"} <= set(scores)
     assert {"returning", "both", "words", "photo", "nothing"} == set(scores["by_parts"])
     stored = json.loads((tmp_path / "model" / "config.json").read_text())["metrics"]
     assert stored["val"]["match"]["num"] == scores["match"]["num"]

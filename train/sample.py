@@ -35,7 +35,7 @@ def write_sample(about: Mapping[str, Any], out: Path) -> int:
     """
     if about.get("source") != "sim":
         raise ConfigError(f"expected a checkpoint that was fitted on the simulated shop, got one of {about.get('source')!r}")
-    shop = build_shop(SimConfig(**{name: value for name, value in about.items() if name != "source"}))
+    shop = build_shop(SimConfig(**{name: value for name, value in about.items() if name not in ("source", "mixed")}))
     chosen = _some_of_each(shop)
     out.mkdir(parents=True, exist_ok=True)
     catalogue = [_described(shop.garments[j]) for j in chosen]

@@ -10,7 +10,9 @@ from tryon_core.config import ModelConfig
 from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.history import History
 
+from .data.rejects import Rejected
 from .data.sim import SimConfig
+from .offered import Offered
 from .rows import Rows
 
 SPLITS = ("train", "val")
@@ -28,6 +30,14 @@ class Data:
     """The last event's, in the history's own days."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What it takes to have the same data again, as JSON."""
+    offered: Mapping[str, Offered] = field(default_factory=dict)
+    """By split, all sizes of the garments of its orders that fitted and were kept; empty where a source cannot tell."""
+    others: Mapping[str, Rows] = field(default_factory=dict)
+    """Rows to score on of the other sources of a mixture, by what names each; see `mix.load_mixed`."""
+    mixed: Mapping[str, float] = field(default_factory=dict)
+    """The other sources' weights relative to this one's."""
+    rejected: Sequence[Rejected] = ()
+    """Lines of a file that were left out, or not read whole, each with why."""
 
 
 def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequence[str] = SPLITS) -> Data:
@@ -50,6 +60,16 @@ def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequen
     return SOURCES[name](config, argument, options, splits)
 
 
+def adapted(spec: str, config: ModelConfig) -> ModelConfig:
+    """Return a model's config as a source would have it: with parts and tasks that only its data have.
+
+    Raises:
+        ConfigError: what tells of them does not read.
+    """
+    name, _, argument = spec.partition(":")
+    return MODELS[name](config, argument) if name in MODELS else config
+
+
 def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
     from .sim_rows import sim_data
 
@@ -58,7 +78,31 @@ def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequenc
     return sim_data(config, options, splits)
 
 
+def _garments(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
+    from .garment_rows import garments_data
+
+    return garments_data(config, argument, options, splits)
+
+
+def _table(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
+    from .table_rows import table_data
+
+    return table_data(config, argument, options, splits)
+
+
+def _table_model(config: ModelConfig, argument: str) -> ModelConfig:
+    from .table_rows import table_model
+
+    return table_model(config, argument)
+
+
 Build = Callable[[ModelConfig, str, SimConfig, Sequence[str]], Data]
 """From the model, the argument behind the source's name, what a drawing source draws, and the splits wanted."""
 
-SOURCES: dict[str, Build] = {"sim": _sim}
+SOURCES: dict[str, Build] = {
+    "sim": _sim,
+    "garments": _garments,
+    "table": _table,
+}
+MODELS: dict[str, Callable[[ModelConfig, str], ModelConfig]] = {"table": _table_model}
+"""How sources that may bring parts and tasks of their own change a model."""

@@ -109,6 +109,18 @@ def draw_ladder(department: str, system: str, rng: np.random.Generator | None = 
     return Ladder(labels, centre + (np.arange(len(labels)) - middle)[:, None] * steps, steps)
 
 
+def typical_girth(department: str, label: str) -> float:
+    """Return the mean of `GIRTHS`, in cm, of the body that a typical brand makes a size for.
+
+    Raises:
+        ConfigError: no system of the department has such a label.
+    """
+    for ladder in (draw_ladder(department, system) for system in SYSTEMS):
+        if label in ladder.labels:
+            return float(ladder.centres[ladder.labels.index(label)].mean())
+    raise ConfigError(f"expected a size label of {department}, got {label!r}")
+
+
 @dataclass(frozen=True)
 class Brand:
     """What a brand does to sizes."""
@@ -142,8 +154,8 @@ def tightness(body: Array, centre: Array, step: Array, relevance: Array) -> Arra
 
     All arguments are float64[..., 3] over `GIRTHS`: cm, cm, cm, and shares that sum to 1.
     """
-    steps_over = (body - centre) / step
-    return np.asarray(np.log(np.sum(relevance * np.exp(_TIGHTEST * steps_over), axis=-1)) / _TIGHTEST)
+    each = (body - centre) / step
+    return np.asarray(np.log(np.sum(relevance * np.exp(_TIGHTEST * each), axis=-1)) / _TIGHTEST)
 
 
 def fit_probabilities(latent: Array, stretch: Array | float = 0.0) -> Array:
@@ -237,17 +249,24 @@ def agreement(truth: Truth, shopper: Ints, garment: Ints) -> Array:
     return np.asarray(2 * worth - 1 - _OTHER_DEPARTMENT * (truth.shops_in[shopper] != truth.department[garment]))
 
 
-def oracle(truth: Truth, shopper: Ints, garment: Ints, size: Ints) -> tuple[Array, Array]:
-    """Return P(small, fit, large), float64[N, 3], and P(kept), float64[N], given everything but the shopper's whim.
+def steps_over(truth: Truth, shopper: Ints, garment: Ints, size: Ints) -> Array:
+    """Return how many steps bodies are too big for what sizes say, float64[N], see `tightness`; arguments are int64[N].
 
     Raises:
         InputError: a garment has no such size.
     """
     if np.any((size < 0) | (size >= truth.centres.shape[1])) or np.isnan(truth.centres[garment, size]).any():
         raise InputError("expected a place among the garment's sizes, got one beyond its last")
-    centre, step = truth.centres[garment, size], truth.steps[garment]
-    tight = tightness(truth.girths[shopper], centre, step, truth.relevance[garment])
-    fit = fit_probabilities(tight - truth.hidden[garment], truth.stretch[garment])
+    return tightness(truth.girths[shopper], truth.centres[garment, size], truth.steps[garment], truth.relevance[garment])
+
+
+def oracle(truth: Truth, shopper: Ints, garment: Ints, size: Ints) -> tuple[Array, Array]:
+    """Return P(small, fit, large), float64[N, 3], and P(kept), float64[N], given everything but the shopper's whim.
+
+    Raises:
+        InputError: a garment has no such size.
+    """
+    fit = fit_probabilities(steps_over(truth, shopper, garment, size) - truth.hidden[garment], truth.stretch[garment])
     return fit, kept_probability(fit, agreement(truth, shopper, garment))
 
 
