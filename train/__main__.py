@@ -139,6 +139,8 @@ def _data_card(options: argparse.Namespace) -> None:
     check_free(options.out)
     num_bytes = write_data_card(source_options(options), Path(options.out), options.line)
     log.info("wrote %s: DATA_CARD.md and pictures, %d kB", options.out, num_bytes // 1000)
+
+
 def _table_sample(options: argparse.Namespace) -> None:
     from .data.shop_table import ExportOptions, write_shop
     from .data.sim import build_shop
