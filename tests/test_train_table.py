@@ -100,6 +100,7 @@ def test_a_line_is_read_as_it_was_written(load: Callable[..., Data]) -> None:
         "brand": "Acme",
         "category": "dress",
         "colour": "Blue",
+        "pattern": "striped",
         "department": "women",
         "waist_cm_low": "70",
         "waist_cm_high": "74",
