@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from tests.synthetic import make_rows
 from train import sources
 from train.config import TrainConfig
 from train.data.sim import SimConfig
+from train.export import export
 from train.loop import Place, build_model, fit
 from train.mix import Weighted, calibration_rows, join_rows, load_mixed, weighted
 from train.rows import Rows, epoch_order, epoch_size
@@ -94,6 +97,16 @@ def test_history_day_and_scores_are_the_first_sources() -> None:
     assert set(data.others) == {"big"}
     assert len(data.splits["val"]) == len(data.others["big"]) == 40
     assert len(calibration_rows(data)) == 40 + 20
+
+
+def test_a_checkpoint_tells_the_scores_of_each_source(tmp_path: Path) -> None:
+    data = load_mixed([Weighted("small"), Weighted("big", 0.5)], preset("tiny"), SimConfig())
+    model = build_model(TrainConfig(model=preset("tiny")), data.splits["train"])
+    export(str(tmp_path / "model"), model, data, command="fit", date="today")
+    told = json.loads((tmp_path / "model" / "config.json").read_text())["metrics"]
+    assert told["data"]["mixed"] == "big@0.5"
+    assert set(told["others"]) == {"big"}
+    assert told["others"]["big"]["fit"]["num"] == told["val"]["fit"]["num"]
 
 
 def test_joined_rows_are_what_each_was() -> None:

@@ -343,6 +343,14 @@ def test_masks_of_shoppers_are_seen_as_serving_sees_them(load: Callable[..., Dat
     assert "expected a mask with a person in white" in data.rejected[0].why
 
 
+def test_a_photo_in_which_nobody_is_leaves_the_line_without_a_mask(load: Callable[..., Data], tmp_path: Path) -> None:
+    Image.new("RGB", (200, 300), "white").save(tmp_path / "wall.jpg")
+    data = load([{**line, "photo": "wall.jpg" if at == 3 else ""} for at, line in enumerate(many(40))])
+    assert [(bad.line, bad.dropped) for bad in data.rejected] == [(5, False)]
+    assert "expected a photo of one person" in data.rejected[0].why
+    assert not whole(data).parts["person_mask"].present.any()
+
+
 def test_a_garments_table_gives_the_ladder_and_refuses_sizes_that_are_not_on_it(
     load: Callable[..., Data], tmp_path: Path
 ) -> None:
