@@ -45,8 +45,8 @@ def garments_data(config: ModelConfig, argument: str, options: SimConfig, splits
         options: not looked at; nothing is drawn.
 
     Raises:
-        ConfigError: the model sees no garment images or tells no category, a folder is missing or named after no category, or a split has no
-            photo that reads.
+        ConfigError: the model sees no garment images or tells no category, a folder is missing or named
+            after no category, or a split has no photo that reads.
     """
     tower = config.towers.get(config.parts.get("garment_image", ""))
     if not isinstance(tower, ImageTower):
