@@ -49,6 +49,8 @@ class Choice:
 
 
 UNMOVED = {"augmentation": {}, "looks_augmentation": Augmentation()}
+LOOKS_FIRST = {"pretrained": "package", "backbone_rate": 0.3, "looks_epochs": 3, "frozen": ("garment_image",)}
+AT_128 = {"image_encoder": "garment_image=mobilenet_v2", "image_size": "garment_image=128"}
 CHOICES = (
     Choice("base", "concat, CNN, GRU; augmented, not denoised"),
     Choice("average", "fusion by average", {"fusion": "average"}),
@@ -58,6 +60,7 @@ CHOICES = (
     Choice("transformer", "text by Transformer", {"text_encoder": "transformer"}),
     Choice("mobilenet_v2", "images by MobileNetV2", {"image_encoder": "mobilenet_v2"}),
     Choice("pretrained", "the same, from ImageNet", {"image_encoder": "mobilenet_v2"}, {"pretrained": "package"}),
+    Choice("looks_first", "garments' by MobileNetV2 at 128 px from ImageNet, looks first, then frozen", AT_128, LOOKS_FIRST),
     Choice("resnet18", "images by ResNet-18", {"image_encoder": "resnet18"}),
     Choice("denoise", "images denoised, 1 px", {"denoise_sigma": "1"}),
     Choice("unmoved", "no augmentation", run=UNMOVED),
@@ -104,8 +107,10 @@ def measure(choice: Choice, settings: Settings, shop: Shop) -> dict[str, Any]:
     config = TrainConfig(model=model_config, **run)
     splits, epochs = shop.rows(model_config), list[Event]()
     model = build_model(config, splits["train"])
+    begun = time.monotonic()
     fit(model, splits["train"], config, epochs.append, place=Place())
-    speed = [event.rows_per_s for event in epochs if isinstance(event, Epoch)]
+    fit_s = time.monotonic() - begun
+    speed = [event.rows_per_s for event in epochs if isinstance(event, Epoch)][config.looks_epochs :]
     scores = evaluate(model, splits["val"])
     return {
         "choice": choice.name,
@@ -114,6 +119,7 @@ def measure(choice: Choice, settings: Settings, shop: Shop) -> dict[str, Any]:
         "match_auc": scores["match"]["auc"],
         "waist_mae_cm": scores.get("body", {}).get("mae", {}).get("waist_cm"),
         "category_accuracy": scores.get("category", {}).get("accuracy"),
+        "fit_s": round(fit_s, 1),
         "s_per_epoch": round(len(splits["train"]) / statistics.median(speed), 1),
         "num_weights": sum(p.numel() for p in model.parameters()),
         "answer_ms": round(answer_ms(model, splits["val"]), 2),
@@ -162,6 +168,7 @@ def table(measured: Sequence[Mapping[str, Any]]) -> str:
         "waist_mae_cm": ("waist MAE, cm", "{:.2f}"),
         "category_accuracy": ("category", "{:.4f}"),
         "s_per_epoch": ("s/epoch", "{:.0f}"),
+        "fit_s": ("fit, s", "{:.0f}"),
         "num_weights": ("weights", "{:,}"),
         "answer_ms": ("one answer, ms", "{:.1f}"),
     }

@@ -60,12 +60,12 @@ def test_a_choice_without_its_weights_is_told_and_left_out(
 def test_the_command_prints_a_table_from_what_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "choices.jsonl"
     line = {"choice": "article", "fit_auc": None, "fit_nll": None, "match_auc": 0.6, "waist_mae_cm": None}
-    line |= {"category_accuracy": None, "s_per_epoch": 2.0, "num_weights": 1234, "answer_ms": 1.0}
+    line |= {"category_accuracy": None, "s_per_epoch": 2.0, "fit_s": 5.0, "num_weights": 1234, "answer_ms": 1.0}
     settings = {**choices.asdict(SMALL)}
     file.write_text(json.dumps(line | {"settings": settings}) + "\n")
     told = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     main(["--out", str(file), "--only", "article", *told])
     out = capsys.readouterr().out
     assert out.splitlines()[0].startswith("| choice |  | fit AUC | fit NLL |")
-    assert "| – | – | 0.6000 | – | – | 2 | 1,234 | 1.0 |" in out
+    assert "| – | – | 0.6000 | – | – | 2 | 5 | 1,234 | 1.0 |" in out
     assert out.strip() == table([line])

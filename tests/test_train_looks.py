@@ -189,6 +189,11 @@ def test_weights_that_fit_no_tower_or_do_not_read_are_refused(tmp_path: Path) ->
             load_backbones(Model(TINY), str(tmp_path / name))
 
 
+def test_a_warm_start_and_pretrained_backbones_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match="expected init or pretrained, got both"):
+        small(init="somewhere", pretrained=PACKAGED)
+
+
 def test_a_packaged_file_other_than_the_known_one_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / backbones._FILE
     file.parent.mkdir(parents=True)

@@ -99,6 +99,8 @@ class TrainConfig:
                 raise ConfigError(f"expected {name} over 0, got {getattr(self, name)}")
         if min(self.batch_size, self.looks_batch_size) < self.num_workers:
             raise ConfigError(f"expected a batch of at least a row per worker, got {self.batch_size}")
+        if self.init and self.pretrained:
+            raise ConfigError(f"expected init or pretrained, got both: {self.init} has backbones of its own")
         _check_frozen(self.model, self.frozen)
         if min(self.looks_epochs, self.seed, self.weight_decay, self.pair_weight) < 0 or not 0 <= self.momentum < 1:
             raise ConfigError("expected looks_epochs, seed, weight_decay, pair_weight of at least 0 and momentum in [0, 1)")
