@@ -1,4 +1,4 @@
-"""The command line: ``python -m train fit``, ``evaluate`` and ``sample``."""
+"""The command line: ``python -m train fit``, ``evaluate``, ``sample`` and ``data-card``."""
 
 from __future__ import annotations
 
@@ -146,6 +146,15 @@ def _table_sample(options: argparse.Namespace) -> None:
     log.info("wrote %s: %d order lines", options.out, lines)
 
 
+def _data_card(options: argparse.Namespace) -> None:
+    from .data_card import write_data_card
+    from .export import check_free
+
+    check_free(options.out)
+    num_bytes = write_data_card(source_options(options), Path(options.out), options.line)
+    log.info("wrote %s: DATA_CARD.md and pictures, %d kB", options.out, num_bytes // 1000)
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from tryon_core.checkpoint import load_checkpoint
 
@@ -189,7 +198,7 @@ def _one(specs: Sequence[str]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m train", description="Fit and score models of shopper and garment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|table-sample")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|table-sample|data-card")
     fit = commands.add_parser("fit", help="fit a model and write a checkpoint folder")
     fit.set_defaults(run=_fit)
     _add_fit(fit)
@@ -211,8 +220,13 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("--images", type=int, default=96, metavar="PX", help="width of product photos; 0 for none")
     for name in SMOKE_DATA:
         table.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")
+    card = commands.add_parser("data-card", help="write the data card of a simulated shop, with pictures")
+    card.set_defaults(run=_data_card)
+    card.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     for command in (fit, scoring):
-        _add_data(command)
+        _add_source(command)
+    for command in (fit, scoring, card):
+        _add_shop(command)
     return parser
 
 
@@ -239,11 +253,14 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-progress", dest="progress", action="store_false", help="no progress bar")
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def _add_source(parser: argparse.ArgumentParser) -> None:
     told = f"where rows come from: {', '.join(SOURCES)}, an argument behind a colon; several with weights, as sim@0.2"
     parser.add_argument("--data", required=True, nargs="+", action="extend", metavar="SOURCE[@WEIGHT]", help=told)
-    parser.add_argument("--seed", type=int, metavar="N", help="of what is drawn and of the model's first weights")
     parser.add_argument("--bad-rows", metavar="FILE", help="where lines of a table that cannot be taken are written as CSV")
+
+
+def _add_shop(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, metavar="N", help="of what is drawn and of the model's first weights")
     parser.add_argument("--smoke", action="store_true", help="very little data and one epoch, to try the command")
     for name in ("shoppers", "garments", "orders"):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")

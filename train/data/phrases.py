@@ -60,7 +60,7 @@ def shopper_words(facts: Facts, rng: np.random.Generator) -> str:
         parts += [_taste(facts, chinese, rng), _dislikes(facts, chinese, rng)]
     if rng.random() < 0.15:
         parts.insert(int(rng.integers(len(parts) + 1)), _one(rng, _ZH_ASIDES if chinese else _ASIDES))
-    text = _one(rng, ("，", " ") if chinese else (", ", " ", "; ", ". ")).join(part for part in parts if part)
+    text = _one(rng, ("，", " ") if chinese else (", ", " ", "; ")).join(part for part in parts if part)
     return _mistyped(text, rng) if rng.random() < _TYPOS else text
 
 
