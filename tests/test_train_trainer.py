@@ -172,7 +172,10 @@ def test_the_card_tells_intervals_sizes_and_how_many_people_ranges_hold() -> Non
         "interval": {"top1": {"model": [0.48, 0.52]}},
     }
     coverage = {"num": 1500, "both": {"mean": 0.8, "waist_cm": 0.79}, "overall": 0.801}
-    card = _card({"fit": {"nll": 0.5, "interval": {"nll": [0.4, 0.6]}}, "size": size, "coverage": coverage})
+    worth = {"photo": {"nll_less": 0.02, "interval": {"nll_less": [0.01, 0.03]}}, "words": {"nll_less": 0.1}}
+    fit = {"nll": 0.5, "interval": {"nll": [0.4, 0.6]}}
+    card = _card({"fit": fit, "size": size, "coverage": coverage, "worth": worth})
+    assert "without the photo 0.0200 [0.0100, 0.0300] and without the words 0.1000 nats" in card
     assert "from other shoppers" in card
     assert "| fit | nll | 0.5000 [0.4000, 0.6000] |" in card
     assert "| is the one that was ordered and fitted | 0.5000 [0.4800, 0.5200] | 0.3000 | 0.2000 |" in card
