@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import httpx
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
@@ -257,9 +258,13 @@ def _loaded(url: str) -> Checkpoint:
 
 
 @torch.inference_mode()
-def reference(url: str, case: Case) -> Reference:
-    """What `model(...)` says of a request in this process: (garment, size) to (match, [small, fit, large])."""
-    checkpoint = _loaded(url)
+def reference(url: str, case: Case, checkpoint: Checkpoint | None = None) -> Reference:
+    """What `model(...)` says of a request in this process: (garment, size) to (match, [small, fit, large]).
+
+    Args:
+        checkpoint: the one at `url` unless given.
+    """
+    checkpoint = checkpoint or _loaded(url)
     config, garments = checkpoint.model.config, case.garments()
     history, day = read_history(url) or (None, 0.0)
     offers = offers_of(garments, history, None, day)
@@ -302,3 +307,17 @@ def assert_equal(answer: dict[str, Any], expected: Reference) -> None:
     for key, (match, fit) in expected.items():
         np.testing.assert_allclose(seen[key][0], match, atol=1e-3)
         np.testing.assert_allclose(seen[key][1], fit, atol=1e-3)
+
+
+def assert_problem(answer: httpx.Response, status: int, detail: str = "", *, pointer: str = "") -> None:
+    """Check that an answer is a whole problem document of one line, that it says something, and of which field."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == status
+    assert {"type", "title", "detail", "request_id"} <= set(body)
+    assert "Traceback" not in answer.text
+    assert detail in body["detail"]
+    assert body["detail"].isprintable()
+    if pointer:
+        assert body["errors"][0]["pointer"] == pointer

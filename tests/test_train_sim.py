@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from train.data.sim import Shop, SimConfig, blemish, build_shop, image_of, mask_of, photo_of, truth
+from train.data.sim import Shop, SimConfig, build_shop, image_of, mask_of, photo_of, truth
 from tryon_core.errors import ConfigError, InputError
 
 SMALL = SimConfig(seed=5, shoppers=60, garments=40, brands=6, orders=400)
@@ -144,17 +144,6 @@ def test_pictures_do_not_depend_on_the_order_of_calls_and_takes_differ() -> None
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one, other)
     assert np.mean(mask_of(first, 0, take=1) != mask_of(first, 0)) > 0.01
-
-
-def test_a_blemished_mask_is_still_mostly_the_person() -> None:
-    mask = np.zeros((192, 128), dtype=np.uint8)
-    mask[20:180, 40:90] = 255
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        faulty = blemish(mask, rng)
-        assert set(np.unique(faulty)) == {0, 255}
-        assert (faulty != mask).any()
-        assert ((faulty > 0) & (mask > 0)).sum() / ((faulty > 0) | (mask > 0)).sum() > 0.85
 
 
 def test_another_process_builds_the_same_shop_and_another_seed_another_one() -> None:

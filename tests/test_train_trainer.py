@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import train.export as export_module
 from tests.synthetic import make_rows
 from tests.test_train_loop import small_article
 from train.card import model_card
@@ -105,6 +106,27 @@ def test_a_checkpoint_is_written_with_scores_history_and_card(tmp_path: Path) ->
     }
     assert loaded.manifest.temperature("fit") != 1.0
     assert [path.name for path in out.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("step", ["calibrate", "evaluate"])
+def test_what_is_scored_and_calibrated_is_what_will_be_loaded(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights are rounded when they are stored; scores of the unrounded ones would be another model's."""
+    own, seen = getattr(export_module, step), []
+
+    def overheard(model: Model, *args: Any, **more: Any) -> Any:
+        seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return own(model, *args, **more)
+
+    monkeypatch.setattr(export_module, step, overheard)
+    config = TrainConfig(model=preset("tiny"))
+    export(str(tmp_path / "model"), Model(config.model), made(config), command="", date="")
+    stored = load_checkpoint(str(tmp_path / "model")).model.state_dict()
+    assert seen
+    for state in seen:
+        for name, tensor in stored.items():
+            assert torch.equal(state[name], tensor), name
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

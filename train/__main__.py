@@ -11,11 +11,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from tryon_core.augment import Augmentation
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
-from tryon_core.cli import OneLineParser
+from tryon_core.cli import OneLineParser, one_line
 from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS, ModelConfig
 from tryon_core.errors import ConfigError, TryonError
 from tryon_core.presets import PRESETS, preset
@@ -51,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except TryonError as err:
-        log.error("%s", _one_line(err))
+        log.error("%s", one_line(err))
         return 2
     except KeyboardInterrupt:
         log.error("interrupted")
         return 1
     except Exception as err:
         log.debug("what failed", exc_info=True)
-        log.error("%s: %s", type(err).__name__, _one_line(err))
+        log.error("%s: %s", type(err).__name__, one_line(err))
         return 1
     return 0
 
@@ -133,6 +132,15 @@ def _sample(options: argparse.Namespace) -> None:
     log.info("wrote %s: %d garments and a shopper", options.out, write_sample(about, Path(options.out)))
 
 
+def _data_card(options: argparse.Namespace) -> None:
+    from .data_card import write_data_card
+    from .export import check_free
+
+    check_free(options.out)
+    num_bytes = write_data_card(source_options(options), Path(options.out), options.line)
+    log.info("wrote %s: DATA_CARD.md and pictures, %d kB", options.out, num_bytes // 1000)
+
+
 def _table_sample(options: argparse.Namespace) -> None:
     from .data.shop_table import ExportOptions, write_shop
     from .data.sim import build_shop
@@ -144,15 +152,6 @@ def _table_sample(options: argparse.Namespace) -> None:
     check_free(options.out)
     lines = write_shop(build_shop(drawn), Path(options.out), ExportOptions(images=options.images))
     log.info("wrote %s: %d order lines", options.out, lines)
-
-
-def _data_card(options: argparse.Namespace) -> None:
-    from .data_card import write_data_card
-    from .export import check_free
-
-    check_free(options.out)
-    num_bytes = write_data_card(source_options(options), Path(options.out), options.line)
-    log.info("wrote %s: DATA_CARD.md and pictures, %d kB", options.out, num_bytes // 1000)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -198,7 +197,7 @@ def _one(specs: Sequence[str]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m train", description="Fit and score models of shopper and garment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|table-sample|data-card")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|data-card|table-sample")
     fit = commands.add_parser("fit", help="fit a model and write a checkpoint folder")
     fit.set_defaults(run=_fit)
     _add_fit(fit)
@@ -214,15 +213,15 @@ def _parser() -> argparse.ArgumentParser:
     sample.set_defaults(run=_sample)
     sample.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
     sample.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    card = commands.add_parser("data-card", help="write the data card of a simulated shop, with pictures")
+    card.set_defaults(run=_data_card)
+    card.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     table = commands.add_parser("table-sample", help="write a small simulated shop as files that source table reads")
     table.set_defaults(run=_table_sample)
     table.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     table.add_argument("--images", type=int, default=96, metavar="PX", help="width of product photos; 0 for none")
     for name in SMOKE_DATA:
         table.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")
-    card = commands.add_parser("data-card", help="write the data card of a simulated shop, with pictures")
-    card.set_defaults(run=_data_card)
-    card.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     for command in (fit, scoring):
         _add_source(command)
     for command in (fit, scoring, card):
@@ -265,11 +264,6 @@ def _add_shop(parser: argparse.ArgumentParser) -> None:
     for name in ("shoppers", "garments", "orders"):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")
     parser.add_argument("--bodies", metavar="DIR", help="draw people about those of a survey's female.csv and male.csv")
-
-
-def _one_line(err: BaseException) -> str:
-    lines: list[Any] = str(err).split("\n")
-    return " ".join(line.strip() for line in lines if line.strip()) or type(err).__name__
 
 
 if __name__ == "__main__":

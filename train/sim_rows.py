@@ -49,7 +49,7 @@ def sim_data(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> 
     features, history, day = replay(_lines(shop, garments), look=sizes)
     rows = {name: _rows(shop, makers, features, orders, extra[name]) for name, orders in chosen.items()}
     found = sizes.result()
-    about = {"source": "sim", **{name: value for name, value in asdict(options).items() if value != ""}}
+    about = {"source": "sim"} | {name: value for name, value in asdict(options).items() if value != ""}
     return Data(rows, history, day, about, {} if found is None else {"val": found})
 
 

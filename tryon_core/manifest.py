@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import fsspec
 
 from .config import ModelConfig
 from .errors import CheckpointError, ConfigError
-from .fingerprint import VERSIONS
+from .fingerprint import VERSIONS, emphasised_fingerprint
 from .history import History, HistoryConfig, Key
 
 FORMAT = 1
@@ -50,6 +51,10 @@ class Manifest:
         seen = any(part != "shopper_words" for part in parts)
         known = ("nothing", "words", "photo", "both")[("shopper_words" in parts) + 2 * seen]
         return dict(self.calibration.get("body_half_width", {}).get(known, {}))
+
+    def emphasised(self, weights: Mapping[str, float]) -> Manifest:
+        """Return the manifest of the model whose parts weigh otherwise: of other answers, so of another name."""
+        return dataclasses.replace(self, fingerprint=emphasised_fingerprint(self.fingerprint, weights))
 
     def to_json(self) -> dict[str, Any]:
         """Return config.json's content."""

@@ -115,6 +115,23 @@ class Model(nn.Module):
         """
         return "verdict" if task == "match" and "verdict" in self.config.parts else TASKS[task].view
 
+    def emphasise(self, weights: Mapping[str, float]) -> None:
+        """Multiply the weights that parts have in fusion.
+
+        Args:
+            weights: part name to factor, over 0; parts that are not named keep their weight.
+
+        Raises:
+            ConfigError: the kind of fusion weighs no parts, or no part that is fused has that name.
+        """
+        fusions = [fusion for fusion in self.fusions.values() if isinstance(fusion, Fusion)]
+        fused = {name for fusion in fusions for name in fusion.names}
+        for name in weights:
+            if name not in fused:
+                raise ConfigError(expected_one_of("a part with a weight", name, fused))
+        for fusion in fusions:
+            fusion.emphasise(weights)
+
     def forward(
         self, batch: Mapping[str, Column[Any]], encoded: Mapping[str, Column[Any]] | None = None
     ) -> dict[str, Tensor]:

@@ -34,7 +34,7 @@ def _ask(wanted: RecommendationsIn) -> Ask:
     words = shopper_words(shopper.text or "", shopper.profile.to_profile() if shopper.profile else None)
     pointer = "/shopper/photo_base64"
     photo = from_base64(shopper.photo_base64, pointer)
-    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, wanted.explain)
+    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, bool(wanted.explain))
 
 
 def _candidates(wanted: RecommendationsIn) -> list[Candidate]:

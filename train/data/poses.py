@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 
 ARMS: dict[str, tuple[float, tuple[float, float], tuple[float, float], str]] = {
-    "beside": (0.83, (0.28, 0.13), (0.0, 0.1), "beside"),
+    "beside": (0.83, (0.32, 0.12), (0.0, 0.1), "beside"),
     "hip": (0.05, (0.72, 0.08), (1.75, 0.15), "front"),
     "bent": (0.07, (0.22, 0.1), (1.9, 0.35), "front"),
     "behind": (0.05, (0.24, 0.08), (0.75, 0.12), "behind"),
