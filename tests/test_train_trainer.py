@@ -13,6 +13,7 @@ import torch
 import train.export as export_module
 from tests.synthetic import make_rows
 from tests.test_train_loop import small_article
+from train.calibrate import calibrate
 from train.card import model_card
 from train.config import TrainConfig
 from train.evaluate import evaluate
@@ -127,6 +128,26 @@ def test_what_is_scored_and_calibrated_is_what_will_be_loaded(
     for state in seen:
         for name, tensor in stored.items():
             assert torch.equal(state[name], tensor), name
+
+
+def test_rows_that_a_source_set_aside_are_calibrated_on_and_the_card_says_so(tmp_path: Path) -> None:
+    data = made(TrainConfig(model=preset("tiny")))
+    val = data.splits["val"]
+    torch.manual_seed(0)
+    model = Model(preset("tiny"))
+    halved = replace(val, extra={**val.extra, "calibrate": np.arange(len(val)) % 2 == 0})
+    cases = {
+        "same": (data, val, val),
+        "halves": (replace(data, splits={**data.splits, "val": halved}), halved.take(np.arange(0, 64, 2)), 32),
+        "split": (replace(data, splits={**data.splits, "calibration": data.splits["train"]}), data.splits["train"], val),
+    }
+    for name, (given, calibrated, scored) in cases.items():
+        scores = export(str(tmp_path / name), model, given, command="", date="", num_resamples=0)
+        found = load_checkpoint(str(tmp_path / name)).manifest.calibration
+        assert found["temperature"] == pytest.approx(calibrate(model, calibrated)["temperature"]), name
+        assert scores["match"]["num"] == (scored if isinstance(scored, int) else len(scored))
+        told = (tmp_path / name / "MODEL_CARD.md").read_text()
+        assert ("from the same shoppers" in told) == (name == "same")
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
