@@ -70,7 +70,11 @@ def untrained_checkpoint(
     model = Model(config)
     make_telling(model)
     save_checkpoint(
-        str(folder), model, calibration={"temperature": {"fit": 1.3}, **calibration}, metrics={}, card="untrained"
+        str(folder),
+        model,
+        calibration={"temperature": {"fit": 1.3, "match": 0.8}, **calibration},
+        metrics={},
+        card="untrained",
     )
     if history:
         events = History()

@@ -6,8 +6,10 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -96,11 +98,26 @@ def test_bad_use_is_told_in_one_line() -> None:
 
 
 def test_the_article_preset_answers_from_its_rgb_photo(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     article = preset("article")
     small = replace(article.towers["photo"], height=32, width=32, stages=(8, 8))  # type: ignore[type-var]
     url = untrained_checkpoint(tmp_path / "model", replace(article, towers={**article.towers, "photo": small}))
     found = Predictor(url, sample_catalogue()).predict(photo(), "165 cm")
     assert found.photo == "used"
     assert found.fit == {}
+
+
+def test_a_prediction_is_calibrated(tmp_path: Path) -> None:
+    """Where logits are divided by twice as much, log-odds are half as large; the same of one size, so that nothing is chosen."""
+    (item, *_) = sample_catalogue()
+    alone = [replace(item, garment=replace(item.garment, sizes=item.garment.sizes[:1]))]
+    found = []
+    for factor in (1.0, 2.0):
+        calibration = {"temperature": {"fit": factor, "match": factor}}
+        url = untrained_checkpoint(tmp_path / str(factor), preset("tiny"), calibration=calibration)
+        found.append(Predictor(url, alone).predict(photo(), "165 cm, 55 kg"))
+    plain, cool = found
+    odds, half = (np.log(own.prediction / (1 - own.prediction)) for own in (plain, cool))
+    assert abs(odds) > 0.01
+    assert half == pytest.approx(odds / 2, rel=1e-3)
+    logs = [np.log([own.fit["small"], own.fit["fit"], own.fit["large"]]) for own in (plain, cool)]
+    np.testing.assert_allclose(np.diff(logs[1]), np.diff(logs[0]) / 2, atol=1e-4)
