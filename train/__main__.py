@@ -86,10 +86,10 @@ def _fit(options: argparse.Namespace) -> None:
         os.environ.setdefault(name, value)
     from .export import check_free
     from .progress import Display, told
-    from .sources import load_data
+    from .sources import config_for, load_data
     from .trainer import cluster, train_checkpoint
 
-    config = fit_config(options)
+    config = config_for(options.data, fit_config(options))
     check_free(options.out)
     with cluster(config):
         data = load_data(options.data, config.model, source_options(options))
@@ -161,7 +161,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, metavar="SOURCE", help="where rows come from: sim")
+    parser.add_argument("--data", required=True, metavar="SOURCE", help="where rows come from: sim, rtr:DIR")
     parser.add_argument("--seed", type=int, metavar="N", help="of what is drawn and of the model's first weights")
     parser.add_argument("--smoke", action="store_true", help="very little data and one epoch, to try the command")
     for name in ("shoppers", "garments", "orders"):

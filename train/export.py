@@ -48,7 +48,7 @@ def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Ma
     """
     val = data.splits["val"]
     as_stored(model)
-    calibration = calibrate(model, val)
+    calibration = calibrate(model, data.splits.get("calibration", val))
     scores: Mapping[str, Any] = rounded(evaluate(model, val, calibration["temperature"]))
     metrics = {"val": scores, "data": dict(data.about), "made": date, "command": command}
     num_weights = sum(p.numel() for p in model.parameters())
