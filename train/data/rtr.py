@@ -45,6 +45,9 @@ class Rentals:
     """Days since 1970."""
     shopper_words: Strings
     garment_words: Strings
+    body_type: Strings
+    """As the shopper chose it from a list, empty where not told; `shopper_words` has it, too."""
+    rented_for: Strings
 
     def __len__(self) -> int:
         return len(self.fit)
@@ -81,7 +84,7 @@ def read_rentals(path: Path) -> Rentals:
         np.array(columns["size"], dtype=np.int64),
         np.array([value.toordinal() - _EPOCH for value in columns["review_date"]], dtype=np.float64),
         np.array(said, dtype=object),
-        np.array([value or "" for value in columns["category"]], dtype=object),
+        *(np.array([value or "" for value in columns[n]], dtype=object) for n in ("category", "body_type", "rented_for")),
     )
 
 
