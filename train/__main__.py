@@ -1,4 +1,4 @@
-"""The command line: ``python -m train fit``, ``evaluate`` and ``sample``."""
+"""The command line: ``python -m train fit``, ``evaluate``, ``sample`` and ``prepare``."""
 
 from __future__ import annotations
 
@@ -110,6 +110,14 @@ def _sample(options: argparse.Namespace) -> None:
     log.info("wrote %s: %d garments and a shopper", options.out, write_sample(about, Path(options.out)))
 
 
+def _prepare(options: argparse.Namespace) -> None:
+    from .prepare import prepare_rtr
+
+    sums = prepare_rtr(Path(options.raw), Path(options.out), Path(options.like) if options.like else None)
+    for name, digest in sums.items():
+        log.info("%s  %s", digest, name)
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from tryon_core.checkpoint import load_checkpoint
 
@@ -127,7 +135,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m train", description="Fit and score models of shopper and garment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|prepare")
     fit = commands.add_parser("fit", help="fit a model and write a checkpoint folder")
     fit.set_defaults(run=_fit)
     _add_fit(fit)
@@ -141,6 +149,12 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--out", required=True, metavar="DIR", help="a new folder")
     for command in (fit, scoring):
         _add_data(command)
+    prepare = commands.add_parser("prepare", help="make train, val and test tables from a published file")
+    prepare.set_defaults(run=_prepare)
+    prepare.add_argument("source", choices=("rtr",), help="which data the file is of")
+    prepare.add_argument("--raw", required=True, metavar="FILE", help="the file as published, plain or gzipped")
+    prepare.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    prepare.add_argument("--like", metavar="DIR", help="tables whose column row says which line is of which split")
     return parser
 
 
