@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from serve.recommender import Ask, Candidate
 from train.data.bodies import draw_bodies
 from train.data.figures import View, draw_view, render_photo
+from train.data.poses import Arm
 from tryon_core.batch import Column, distinct, part_named
 from tryon_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_history
 from tryon_core.config import ImageTower, ModelConfig, TextTower, Tower
@@ -160,8 +161,12 @@ def figure(build: float = 1.0, seed: int = 1) -> tuple[dict[str, float], View]:
     body = draw_bodies(1, rng, female_share=1.0).row(0)
     broad = {name: value * build if "breadth" in name or "width" in name else value for name, value in body.items()}
     broad |= {name: body[name] for name in ("head_breadth_cm", "neck_width_cm")}
-    view = replace(draw_view(rng, True), turn_rad=0.0, arms_rad=(0.35, 0.35), elbows_rad=(0.0, 0.0), bottoms="trousers")
-    return broad, replace(view, fill=0.9, shift_x=0.5, shift_y=0.5, sleeves="short", looseness=0.02, flare=0.0)
+    view = draw_view(rng, True)
+    arm = Arm(raised_rad=0.35, elbow_rad=0.0, place="beside")
+    pose = replace(view.pose, turn_rad=0.0, sway=0.0, tilt_rad=0.0, arms=(arm, arm))
+    worn = {"looseness": 0.02, "boxiness": 0.0, "jacket": False, "bottoms": "trousers", "sleeves": "short", "flare": 0.0}
+    outfit = replace(view.outfit, **worn, bag=False)
+    return broad, replace(view, fill=0.9, shift=(0.5, 0.5), pose=pose, outfit=outfit)
 
 
 @cache

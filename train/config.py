@@ -90,7 +90,7 @@ class TrainConfig:
     looks_augmentation: Augmentation = field(default_factory=_looks_augmentation)
     """How far garment images are moved in them."""
     body_epochs: int = 0
-    """Epochs, before those over orders, over distinct shoppers; see `shapes`. Their silhouettes' tower may be `frozen` then."""
+    """Epochs, before those over orders, over distinct shoppers; see `shapes`. Their images' tower may be `frozen` then."""
     body_batch_size: int = 64
     body_rate: float = 3e-3
     """Learning rate of those epochs."""

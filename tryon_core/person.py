@@ -65,13 +65,15 @@ def frame_mask(mask: Mask, height: int, width: int) -> Mask:
     """
     inside = mask > mask.max(initial=0) // 2
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    framed = np.zeros((height, width), dtype=np.uint8)
     if not len(rows):
-        return framed
+        return np.zeros((height, width), dtype=np.uint8)
     crop = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = min(height * (1 - 2 * FRAME_MARGIN) / crop.shape[0], width / crop.shape[1])
-    size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
-    person = Image.fromarray((crop * 255).astype(np.uint8)).resize(size, Image.Resampling.BOX)
-    top, left = (height - size[1]) // 2, (width - size[0]) // 2
-    framed[top : top + size[1], left : left + size[0]] = person
-    return framed
+    tall, wide = crop.shape
+    scale = min(height * (1 - 2 * FRAME_MARGIN) / tall, width / wide)
+    beyond = (height / scale - tall) / 2, (width / scale - wide) / 2  # of the frame over the person, in the mask's pixels
+    pad = [int(np.ceil(max(side, 0.0))) + 1 for side in beyond]
+    padded = np.pad(crop, [(side, side) for side in pad]).astype(np.uint8) * np.uint8(255)
+    top, left = pad[0] - beyond[0], pad[1] - beyond[1]
+    box = (left, top, left + width / scale, top + height / scale)
+    framed = Image.fromarray(padded).resize((width, height), Image.Resampling.BILINEAR, box)
+    return np.asarray(framed)
