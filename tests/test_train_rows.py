@@ -233,7 +233,7 @@ def test_a_brand_set_aside_has_the_fit_history_that_a_shop_would_have(shop_rows:
     rows = shop_rows["val"]
     column = rows.parts["history"]
     counts = column.values[column.index][:, HISTORY_FIELDS.index("garment_log_count")]
-    unseen = rows.extra["unseen_brand"]
+    unseen = rows.extra["group_brand"] == "unseen"
     assert counts[unseen].mean() > 0.5 * counts[~unseen].mean() > 0
 
 
