@@ -25,6 +25,7 @@ from tryon_core.tasks import TASKS
 
 GARMENTS = Path(__file__).parents[2] / "shared" / "data" / "garments"
 TINY = preset("tiny")
+ONE = {"garment_image": TINY.towers["garment_image"]}
 
 
 def draw_photos(folder: Path, *, per_category: int = 2, size: int = 48) -> Path:
@@ -98,6 +99,12 @@ def test_missing_folders_and_splits_without_a_photo_are_refused(tmp_path: Path) 
 def test_a_model_that_sees_no_garment_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a model that sees part garment_image"):
         garments_data(preset("article"), str(tmp_path), SimConfig(), ("train",))
+
+
+def test_a_model_that_tells_no_category_is_refused(tmp_path: Path) -> None:
+    config = replace(TINY, parts={"garment_image": "garment_image"}, towers=ONE, tasks={"colour": 1.0})
+    with pytest.raises(ConfigError, match="expected a model with task category, got one of colour"):
+        garments_data(config, str(tmp_path), SimConfig(), ())
 
 
 def test_a_model_fitted_on_photos_alone_is_written_with_the_categorys_scores_and_loads(tmp_path: Path) -> None:

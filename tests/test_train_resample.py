@@ -17,6 +17,7 @@ from train.resample import (
     interval,
 )
 from train.scores import auc, binary_scores, calibration_error, class_scores, macro_f1, prior_nll
+from tryon_core.errors import ConfigError
 
 
 def _rows_of(resamples: Resamples) -> list[np.ndarray]:
@@ -39,6 +40,11 @@ def test_rows_of_one_cluster_come_and_go_together() -> None:
         assert weights[0] == weights[2] == weights[5]
         assert weights[1] == weights[4]
         assert weights[0] + weights[1] + weights[3] == 3
+
+
+def test_fewer_than_one_resample_are_refused() -> None:
+    with pytest.raises(ConfigError, match="at least 1 resample"):
+        Resamples(np.arange(3), -1)
 
 
 def test_chosen_rows_keep_their_weights_in_every_resample() -> None:

@@ -13,6 +13,7 @@ import torch
 import train.export as export_module
 from tests.synthetic import make_rows
 from tests.test_train_loop import small_article
+from train.calibrate import calibrate
 from train.card import model_card
 from train.config import TrainConfig
 from train.evaluate import evaluate
@@ -129,6 +130,26 @@ def test_what_is_scored_and_calibrated_is_what_will_be_loaded(
             assert torch.equal(state[name], tensor), name
 
 
+def test_rows_that_a_source_set_aside_are_calibrated_on_and_the_card_says_so(tmp_path: Path) -> None:
+    data = made(TrainConfig(model=preset("tiny")))
+    val = data.splits["val"]
+    torch.manual_seed(0)
+    model = Model(preset("tiny"))
+    halved = replace(val, extra={**val.extra, "calibrate": np.arange(len(val)) % 2 == 0})
+    cases = {
+        "same": (data, val, val),
+        "halves": (replace(data, splits={**data.splits, "val": halved}), halved.take(np.arange(0, 64, 2)), 32),
+        "split": (replace(data, splits={**data.splits, "calibration": data.splits["train"]}), data.splits["train"], val),
+    }
+    for name, (given, calibrated, scored) in cases.items():
+        scores = export(str(tmp_path / name), model, given, command="", date="", num_resamples=0)
+        found = load_checkpoint(str(tmp_path / name)).manifest.calibration
+        assert found["temperature"] == pytest.approx(calibrate(model, calibrated)["temperature"]), name
+        assert scores["match"]["num"] == (scored if isinstance(scored, int) else len(scored))
+        told = (tmp_path / name / "MODEL_CARD.md").read_text()
+        assert ("from the same shoppers" in told) == (name == "same")
+
+
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise OSError("the disk is full")
@@ -194,7 +215,10 @@ def test_the_card_tells_intervals_sizes_and_how_many_people_ranges_hold() -> Non
         "interval": {"top1": {"model": [0.48, 0.52]}},
     }
     coverage = {"num": 1500, "both": {"mean": 0.8, "waist_cm": 0.79}, "overall": 0.801}
-    card = _card({"fit": {"nll": 0.5, "interval": {"nll": [0.4, 0.6]}}, "size": size, "coverage": coverage})
+    worth = {"photo": {"nll_less": 0.02, "interval": {"nll_less": [0.01, 0.03]}}, "words": {"nll_less": 0.1}}
+    fit = {"nll": 0.5, "interval": {"nll": [0.4, 0.6]}}
+    card = _card({"fit": fit, "size": size, "coverage": coverage, "worth": worth})
+    assert "without the photo 0.0200 [0.0100, 0.0300] and without the words 0.1000 nats" in card
     assert "from other shoppers" in card
     assert "| fit | nll | 0.5000 [0.4000, 0.6000] |" in card
     assert "| is the one that was ordered and fitted | 0.5000 [0.4800, 0.5200] | 0.3000 | 0.2000 |" in card

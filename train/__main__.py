@@ -244,9 +244,9 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fusion", help=f"in place of the preset's: {', '.join(FUSIONS)}")
     parser.add_argument("--optimizer", help=f"one of {', '.join(OPTIMIZERS)}")
     parser.add_argument("--schedule", help=f"one of {', '.join(SCHEDULES)}")
-    for name in ("epochs", "batch-size", "run-length", "num-workers", "looks-epochs", "looks-batch-size"):
+    for name in ("epochs", "batch-size", "run-length", "num-workers", "looks-epochs", "looks-batch-size", "body-epochs"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
-    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip", "looks-rate", "backbone-rate"):
+    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip", "looks-rate", "body-rate", "backbone-rate"):
         parser.add_argument(f"--{name}", type=float, metavar="F")
     parser.add_argument("--use-gpu", action="store_const", const=True, help="one GPU per worker")
     parser.add_argument("--no-progress", dest="progress", action="store_false", help="no progress bar")

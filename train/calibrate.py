@@ -13,7 +13,7 @@ from tryon_core.model import Model
 from tryon_core.tasks import TASKS, known
 
 from .coverage import one_row_each
-from .evaluate import embed, fuse_known
+from .evaluate import embed, fuse, fuse_known
 from .rows import Array, Rows
 
 CALIBRATED = ("fit", "match")
@@ -31,7 +31,8 @@ def calibrate(model: Model, rows: Rows) -> dict[str, Any]:
     """
     embedded = embed(model, rows)
     outputs = fuse_known(model, embedded, rows)
-    found: dict[str, Any] = {"temperature": temperatures([*outputs.values()], rows.targets)}
+    returning = fuse(model, embedded, rows)
+    found: dict[str, Any] = {"temperature": temperatures([returning, *outputs.values()], rows.targets)}
     if "body" in model.config.tasks:
         once = one_row_each(rows)
         found["body_half_width"] = {

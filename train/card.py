@@ -27,7 +27,7 @@ In brackets, where told: the 95 % interval over resamples of the shoppers. `orac
 By what is known of the shopper:
 
 {by_parts}
-{sizes}{coverage}
+{worth}{sizes}{coverage}
 ## Groups
 {groups}
 
@@ -68,6 +68,7 @@ def model_card(
         num_weights=num_weights,
         data=told or "not stated",
         calibrated="other" if apart else "the same",
+        worth=_worth(metrics.get("worth", {})),
         sizes=_sizes(metrics.get("size", {})),
         coverage=_coverage(metrics.get("coverage", {})),
         groups=_groups(metrics),
@@ -95,6 +96,13 @@ def _by_parts(by_parts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         cells = [_shown(scores[task][key], scores[task].get("interval", {}).get(key)) for task, key in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _worth(worth: Mapping[str, Any]) -> str:
+    if not worth:
+        return ""
+    told = [f"the {part} {_shown(own['nll_less'], own.get('interval', {}).get('nll_less'))}" for part, own in worth.items()]
+    return f"\nNLL of fit that is less with both than without {' and without '.join(told)} nats.\n"
 
 
 def _sizes(size: Mapping[str, Any]) -> str:

@@ -6,24 +6,26 @@ It encodes each distinct value once, as serving does, and only the fusion runs p
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tryon_core.batch import FIT_CLASSES, HISTORY_FIELDS, MEASUREMENTS, PARTS, Column
+from tryon_core.batch import FIT_CLASSES, HISTORY_FIELDS, PARTS, Column
 from tryon_core.config import ModelConfig
 from tryon_core.history import History
 from tryon_core.model import Model
-from tryon_core.tasks import TASKS, Body, Classes, Match, Task, Taste, known
+from tryon_core.tasks import TASKS, known
 
 from .coverage import HalfWidths, coverage
-from .groups import group_scores
+from .groups import behind, group_scores
 from .offered import Offered, size_scores
-from .resample import Resamples, binary_intervals, class_intervals, error_intervals, gain_interval
+from .resample import Resamples
 from .rows import Array, Rows
-from .scores import absolute_errors, binary_scores, class_scores, confusion, prior_nll, reliability
+from .task_scores import ORACLES, task_scores
+from .worth import worth
 
 CHUNK = 1024
 """Values encoded, and rows fused, at once."""
@@ -31,9 +33,6 @@ IMAGE_CHUNK = 64
 """Images encoded at once; what a backbone holds of more would not fit into small memories."""
 NO_TEMPERATURES: Mapping[str, float] = {}
 NO_HALF_WIDTHS: HalfWidths = {}
-ORACLES = {"oracle": "nll_gain_share", "oracle_blind": "nll_gain_share_blind"}
-"""Before ``_task``, which probabilities in `Rows.extra` are whose who knows how labels were drawn; and the name of the
-model's share of what they gain over the labels' own shares. One knows everything, one all but untold offsets."""
 HEADLINES = {
     "fit": ("auc_mean", "nll", "ece", "accuracy", "macro_f1", *ORACLES.values()),
     "match": ("auc", "nll", "ece", *ORACLES.values()),
@@ -66,7 +65,10 @@ def evaluate(
     result["by_parts"] = {"returning": _headline(result)} | {
         name: _headline(score(own, rows, temperatures, resamples)) for name, own in by_parts.items()
     }
+    if "fit" in outputs:
+        result["worth"] = _worth(by_parts, rows, temperatures, resamples)
     result["by_group"] = group_scores(_predicted(outputs, temperatures), rows)
+    result["groups_behind"] = [asdict(one) for one in behind(result["by_group"])]
     if half_widths and "body" in outputs:
         result["coverage"] = coverage({name: own["body"] for name, own in by_parts.items()}, rows, half_widths)
     if offered is not None and "fit" in outputs:
@@ -160,7 +162,7 @@ def score(
             own = None if resamples is None else resamples.take(told)
             result[task] = {
                 "num": int(told.sum()),
-                **_scores(TASKS[task], predicted.astype(np.float64), target[told], best, own),
+                **task_scores(TASKS[task], predicted.astype(np.float64), target[told], best, own),
             }
     return result
 
@@ -182,69 +184,20 @@ def _fitness(
     return np.asarray(probabilities[:, FIT_CLASSES.index("fit")])
 
 
-def _scores(
-    task: Task, predicted: Array, target: Array, oracles: Mapping[str, Array], resamples: Resamples | None
-) -> dict[str, Any]:
-    """Return the scores that suit a kind of task; a kind that is not known here has none."""
-    if isinstance(task, Match):
-        return _match(predicted, target, oracles, resamples)
-    if isinstance(task, Taste):
-        met = ~np.isnan(target)
-        return _match(predicted[met], target[met], {}, resamples.take(np.nonzero(met)[0]) if resamples else None)
-    if isinstance(task, Body):
-        return _body(predicted, target, resamples)
-    return _classes(predicted, target, oracles, task.names, resamples) if isinstance(task, Classes) else {}
-
-
-def _classes(
-    predicted: Array, label: Array, oracles: Mapping[str, Array], names: Sequence[str], resamples: Resamples | None
-) -> dict[str, Any]:
-    if len(np.unique(label)) < len(names):  # no score of a class that nobody has
-        return {"accuracy": float((predicted.argmax(axis=1) == label).mean()), "num_classes": predicted.shape[1]}
-    scores = class_scores(predicted, label, names)
-    scores["confusion"] = confusion(predicted.argmax(axis=1), label, len(names)).tolist()
-    scores["reliability"] = reliability(predicted.max(axis=1), predicted.argmax(axis=1) == label)
-    if resamples is not None:
-        scores["interval"] = class_intervals(predicted, label, names, scores["ece"], resamples)
-    best = {name: class_scores(oracle, label, names) for name, oracle in oracles.items()}
-    return _against(scores, predicted, label, oracles, best, resamples)
-
-
-def _match(predicted: Array, kept: Array, oracles: Mapping[str, Array], resamples: Resamples | None) -> dict[str, Any]:
-    positive = kept > 0.5
-    scores = binary_scores(predicted, positive)
-    scores["reliability"] = reliability(predicted, positive)
-    if resamples is not None:
-        scores["interval"] = binary_intervals(predicted, positive, scores["ece"], resamples)
-    best = {name: binary_scores(oracle, positive) for name, oracle in oracles.items()}
-    return _against(scores, predicted, positive.astype(np.int64), oracles, best, resamples)
-
-
-def _body(predicted: Array, target: Array, resamples: Resamples | None) -> dict[str, Any]:
-    errors = absolute_errors(predicted, target, MEASUREMENTS)
-    in_cm = [error for name, error in errors.items() if name.endswith("_cm")]
-    scores = {"mae_cm": float(np.mean(in_cm)), "mae": errors}
-    return (
-        scores if resamples is None else scores | {"interval": error_intervals(predicted, target, MEASUREMENTS, resamples)}
-    )
-
-
-def _against(
-    scores: dict[str, Any],
-    predicted: Array,
-    label: Array,
-    oracles: Mapping[str, Array],
-    best: Mapping[str, Mapping[str, Any]],
+def _worth(
+    by_parts: Mapping[str, Mapping[str, Array]],
+    rows: Rows,
+    temperatures: Mapping[str, float],
     resamples: Resamples | None,
 ) -> dict[str, Any]:
-    """Return the scores and where they lie between the labels' shares alone and those who know how labels were drawn."""
-    prior = prior_nll(label)
-    told: dict[str, Any] = {**scores, "prior": {"nll": prior}, **best}
-    for name, oracle in oracles.items():
-        told[ORACLES[name]] = (prior - scores["nll"]) / (prior - best[name]["nll"])
-        if resamples is not None:
-            told["interval"][ORACLES[name]] = gain_interval(predicted, oracle, label, resamples)
-    return told
+    """Return what a photo and words add to each other; nothing where no label is known."""
+    told = rows.targets["fit"] >= 0
+    if not told.any():
+        return {}
+    claims = {known: _predicted(own, temperatures)["fit"][told] for known, own in by_parts.items()}
+    oracle = rows.extra.get("oracle_fit")
+    best = None if oracle is None else oracle[told]
+    return worth(claims, rows.targets["fit"][told], best, None if resamples is None else resamples.take(told))
 
 
 def _headline(scores: Mapping[str, Any]) -> dict[str, Any]:

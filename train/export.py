@@ -52,7 +52,7 @@ def export(
         date: the day of making, as it is to be shown.
         num_resamples: of shoppers, for the scores' intervals.
     """
-    apart, scored = halves(data.splits["val"])
+    _, scored = halves(data.splits["val"])
     as_stored(model)
     calibration = calibrate(model, calibration_rows(data))
     scores: Mapping[str, Any] = rounded(
@@ -77,7 +77,8 @@ def export(
         "data": data.about,
         "metrics": scores,
     }
-    card = model_card(model.config, **told, apart=apart is not scored)
+    apart = scored is not data.splits["val"] or "calibration" in data.splits
+    card = model_card(model.config, **told, apart=apart)
     files, folder = fsspec.core.url_to_fs(out)
     partial = _beside(folder)
     place = files.unstrip_protocol(partial)

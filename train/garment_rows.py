@@ -45,12 +45,14 @@ def garments_data(config: ModelConfig, argument: str, options: SimConfig, splits
         options: not looked at; nothing is drawn.
 
     Raises:
-        ConfigError: the model sees no garment images, a folder is missing or named after no category, or a split has no
-            photo that reads.
+        ConfigError: the model sees no garment images or tells no category, a folder is missing or named
+            after no category, or a split has no photo that reads.
     """
     tower = config.towers.get(config.parts.get("garment_image", ""))
     if not isinstance(tower, ImageTower):
         raise ConfigError(f"expected a model that sees part garment_image, got one of {', '.join(config.parts)}")
+    if "category" not in config.tasks:
+        raise ConfigError(f"expected a model with task category, got one of {', '.join(config.tasks)}")
     if not argument:
         raise ConfigError("expected a folder behind garments:, with train and val in it, got none")
     photos = {split: read_photos(Path(argument) / split, tower) for split in splits}
@@ -84,7 +86,7 @@ def read_photos(folder: Path, tower: ImageTower) -> Photos:
     return Photos(np.stack(pixels), np.array(category, dtype=np.int64), tuple(unreadable))
 
 
-def unknown_target(task: str, num_rows: int) -> Array:
+def _unknown(task: str, num_rows: int) -> Array:
     """Return targets of a task of which nothing is known: int64 −1 for classes, float32 NaN for all else."""
     kind = TASKS[task]
     if isinstance(kind, Classes):
@@ -95,7 +97,7 @@ def unknown_target(task: str, num_rows: int) -> Array:
 
 def _rows(photos: Photos, config: ModelConfig) -> Rows:
     num = len(photos.category)
-    targets = {task: unknown_target(task, num) for task in config.tasks} | {"category": photos.category}
+    targets = {task: _unknown(task, num) for task in config.tasks} | {"category": photos.category}
     return Rows({"garment_image": Column(photos.pixels, np.arange(num))}, targets)
 
 

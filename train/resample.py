@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tryon_core.errors import ConfigError
+
 from .scores import BINS, Floats, losses, macro_f1
 
 Ints = npt.NDArray[np.int64]
@@ -28,9 +30,14 @@ class Resamples:
     Args:
         cluster: N labels, equal for rows that were drawn together.
         num: R.
+
+    Raises:
+        ConfigError: R is under 1.
     """
 
     def __init__(self, cluster: npt.NDArray[Any], num: int, seed: int = 0) -> None:
+        if num < 1:
+            raise ConfigError(f"expected at least 1 resample, or 0 for no intervals, got {num}")
         names, place = np.unique(cluster, return_inverse=True)
         drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=num)
         self._weights: npt.NDArray[np.float64] = drawn.astype(np.float64)

@@ -24,6 +24,7 @@ class Data:
     """Rows by split, and what their events say of garments."""
 
     splits: Mapping[str, Rows]
+    """See `SPLITS`; a source may have ``calibration`` as well, rows of which nobody is fitted on or scored."""
     history: History
     """Of all events, as serving starts from it."""
     day: float
