@@ -229,6 +229,14 @@ def test_nobody_is_fitted_on_a_brand_set_aside(shop_rows: dict[str, Rows]) -> No
     assert 0 < (shop_rows["val"].extra["group_brand"] == "unseen").mean() < 0.6
 
 
+def test_a_brand_set_aside_has_the_fit_history_that_a_shop_would_have(shop_rows: dict[str, Rows]) -> None:
+    rows = shop_rows["val"]
+    column = rows.parts["history"]
+    counts = column.values[column.index][:, HISTORY_FIELDS.index("garment_log_count")]
+    unseen = rows.extra["group_brand"] == "unseen"
+    assert counts[unseen].mean() > 0.5 * counts[~unseen].mean() > 0
+
+
 def test_oracle_probabilities_come_with_the_rows(shop_rows: dict[str, Rows]) -> None:
     rows = shop_rows["val"]
     np.testing.assert_allclose(rows.extra["oracle_fit"].sum(axis=1), 1)

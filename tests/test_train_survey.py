@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from train.__main__ import main as train_main
 from train.data import bodies
 from train.data.bodies import SEXES, SURVEYED, Bodies, draw_bodies, moments
 from train.data.sim import SimConfig, build_shop
@@ -121,6 +122,14 @@ def test_the_command_writes_a_table_and_refuses_a_folder_without_one(tmp_path: P
     assert main([str(written(tmp_path)), "--out", str(out)]) == 0
     assert json.loads(out.read_text())["traits"] == list(SURVEYED)
     assert main([str(tmp_path / "nowhere"), "--out", str(out)]) == 2
+
+
+def test_the_trainers_command_tells_a_surveys_fault_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    survey = spoilt(written(tmp_path), 5, "hipbreadth", "narrow")
+    assert train_main(["data-card", "--bodies", str(survey), "--out", str(tmp_path / "card")]) == 2
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "female.csv row 5, column hipbreadth, got 'narrow'" in told
+    assert not (tmp_path / "card").exists()
 
 
 @needs_ansur

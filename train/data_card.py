@@ -38,8 +38,8 @@ possible; and as the data that anybody who clones the project has. It stands in 
 The oracle knows body, chart, offsets, cloth and taste, and lacks only the whim of the moment; no model can be expected to
 score better. A model is fitted on `train` and scored on `val`, people of their own, each photographed by one of
 {unseen_cameras} cameras that took nobody else. Of the {num_brands} brands {unseen_brands} have no row in `train`; the
-rows of `val` that are of them say so (`unseen_brand`). What people outside `val` ordered of those brands makes their fit
-history only, as in a shop whose model is older than a brand.
+rows of `val` that are of them are scored as a group, `brand: unseen`. What people outside `val` ordered of those brands
+makes their fit history only, as in a shop whose model is older than a brand.
 
 ## People
 ![twelve people, photos above, masks as the model sees them below](people.png)
