@@ -58,7 +58,7 @@ class Deletion:
 def deletions(checkpoint: Checkpoint, case: Case, rng: np.random.Generator) -> Iterator[tuple[Line, Deletion]]:
     """Yield what each kind and number of deletions does to each answer of one case."""
     ablations = {part: encode_ablated(checkpoint.model, part, [text])[0] for part, text in case.texts.items()}
-    asked = question(case.job, case.row, ablations)
+    asked = question(case.job, case.row, checkpoint.model.config.parts, ablations)
     (scores,) = score(checkpoint, [asked.job])
     whole = 2 ** len(asked.parts) - 1
     for answer, told in explanations(asked, scores).items():
@@ -145,7 +145,7 @@ def _blanked(text: str, places: Sequence[tuple[int, int]]) -> str:
 
 def _scored(checkpoint: Checkpoint, case: Case, part: str, texts: Sequence[str]) -> Scores:
     """Return the scores of a case's row with other texts in place of one of its own."""
-    asked = question(case.job, case.row, {}).job
+    asked = question(case.job, case.row, checkpoint.model.config.parts, {}).job
     whole = {name: asked.embeddings.get(name) or asked.numbers[name] for name in (*asked.embeddings, *asked.numbers)}
     rows = np.zeros(len(texts), np.int64)
     same = {name: replace(column, index=rows) for name, column in whole.items()}

@@ -50,7 +50,7 @@ def parts() -> dict[str, Callable[[], Any]]:
         told = {"shopper_words": shopper, "garment_words": garment}
         return {part: encode_ablated(model, part, [said])[0] for part, said in told.items()}
 
-    asked = question(job, 0, without(text, words[0]))
+    asked = question(job, 0, model.config.parts, without(text, words[0]))
     return {
         "decode the photo": lambda: decode(photo),
         "find the person": lambda: find_person(pixels),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tryon_core.explain import Ablation, Explanation, explanations, question
@@ -23,6 +23,8 @@ Texts = Mapping[str, str]
 class Explainer:
     """Explains rows of jobs with one model."""
 
+    parts: Collection[str]
+    """The names of the model's parts."""
     ablations: Mapping[str, Batcher[str, Ablation]]
     """Part name of a text to what leaves out its words."""
     fusion: Batcher[ScoreJob, Scores]
@@ -41,7 +43,9 @@ class Explainer:
         with timings.stage("text"):
             without = await self._without(texts)
         asked = [
-            question(job, row, {part: without[part, text] for part, text in own.items() if (part, text) in without})
+            question(
+                job, row, self.parts, {part: without[part, text] for part, text in own.items() if (part, text) in without}
+            )
             for row, own in zip(rows, texts, strict=True)
         ]
         with timings.stage("fusion"):

@@ -90,7 +90,7 @@ class Ingress:
         require_tasks(manifest, url)
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
         features = Features(manifest, self._cache, stages.encoders, self._secret)
-        explainer = Explainer(stages.ablations, stages.fusion)
+        explainer = Explainer(manifest.config.parts, stages.ablations, stages.fusion)
         return Recommender(manifest, features, stages.fusion, explainer, history, catalogue)
 
     async def _tried(self, new: Recommender) -> None:

@@ -17,10 +17,12 @@ from tryon_core.explain import WordShare, apart, explanations, log_odds, questio
 from tryon_core.garment import garment_words
 from tryon_core.manifest import read_history
 from tryon_core.offers import ScoreJob, offers_of, score_job
+from tryon_core.presets import preset
 from tryon_core.scoring import score
 
 SAID = "165 cm, 55 kg, usually M, 喜欢蓝色"
 ROW = 4
+PARTS = preset("tiny").parts
 
 
 @pytest.fixture(scope="module", params=["concat", "attention"])
@@ -46,7 +48,7 @@ def job_of(checkpoint: tuple[Checkpoint, str], said: str | None = SAID, *, witho
 
 def test_shares_sum_to_what_the_answer_differs_from_the_one_with_nothing_known(checkpoint: tuple[Checkpoint, str]) -> None:
     job = job_of(checkpoint)
-    asked = question(job, ROW, {})
+    asked = question(job, ROW, PARTS, {})
     (whole,), (scores,) = score(checkpoint[0], [job]), score(checkpoint[0], [asked.job])
     (nothing,) = score(checkpoint[0], [ScoreJob(1)])
     told = explanations(asked, scores)
@@ -62,9 +64,16 @@ def test_shares_sum_to_what_the_answer_differs_from_the_one_with_nothing_known(c
 
 
 def test_a_part_that_is_missing_has_no_share(checkpoint: tuple[Checkpoint, str]) -> None:
-    asked = question(job_of(checkpoint, without="person_mask"), 0, {})
+    asked = question(job_of(checkpoint, without="person_mask"), 0, PARTS, {})
     assert "person_mask" not in asked.parts
     assert asked.job.num_rows == 2 ** len(asked.parts)
+
+
+def test_a_part_that_the_model_does_not_use_has_no_share(checkpoint: tuple[Checkpoint, str]) -> None:
+    used = [part for part in PARTS if part != "history"]
+    asked = question(job_of(checkpoint), ROW, used, {})
+    assert "history" in question(job_of(checkpoint), ROW, PARTS, {}).parts
+    assert set(asked.parts) == set(used) - {"ease", "verdict"}
 
 
 def test_a_words_share_is_what_the_answer_loses_without_it(checkpoint: tuple[Checkpoint, str]) -> None:
@@ -72,7 +81,7 @@ def test_a_words_share_is_what_the_answer_loses_without_it(checkpoint: tuple[Che
     model = loaded.model
     (ablation,) = encode_ablated(model, "shopper_words", [SAID])
     job = job_of(checkpoint)
-    asked = question(job, ROW, {"shopper_words": ablation})
+    asked = question(job, ROW, PARTS, {"shopper_words": ablation})
     (scores,) = score(loaded, [asked.job])
     shares = explanations(asked, scores)["confidence"].words["shopper_words"]
     told = {SAID[share.start : share.end]: share.contribution for share in shares}
@@ -89,7 +98,7 @@ def test_a_text_of_one_word_without_it_is_no_text(checkpoint: tuple[Checkpoint, 
     loaded, _ = checkpoint
     (ablation,) = encode_ablated(loaded.model, "shopper_words", ["Medium"])
     assert ablation.without.index.tolist() == [-1]
-    asked = question(job_of(checkpoint, "Medium"), ROW, {"shopper_words": ablation})
+    asked = question(job_of(checkpoint, "Medium"), ROW, PARTS, {"shopper_words": ablation})
     shares = explanations(asked, score(loaded, [asked.job])[0])["match"].words["shopper_words"]
     known, unknown = (score(loaded, [job_of(checkpoint, said)])[0].match[ROW] for said in ("Medium", None))
     assert shares[0].contribution == pytest.approx(np.subtract(*log_odds(np.array([known, unknown]))), abs=1e-3)
@@ -112,7 +121,7 @@ def test_texts_without_words_are_encoded_alike_alone_and_beside_others(checkpoin
 
 def test_what_is_asked_carries_each_value_once(checkpoint: tuple[Checkpoint, str]) -> None:
     (ablation,) = encode_ablated(checkpoint[0].model, "shopper_words", [SAID])
-    asked = question(job_of(checkpoint), ROW, {"shopper_words": ablation})
+    asked = question(job_of(checkpoint), ROW, PARTS, {"shopper_words": ablation})
     sizes = {part: len(column.values) for part, column in {**asked.job.embeddings, **asked.job.numbers}.items()}
     assert sizes.pop("shopper_words") == 1 + len(ablation.without.values)
     assert set(sizes.values()) == {1}

@@ -12,7 +12,7 @@ all that is known, or the mean of both, and words that say the same twice have n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,14 +72,15 @@ class Question:
     words: Mapping[str, Ablation]
 
 
-def question(job: ScoreJob, row: int, words: Mapping[str, Ablation]) -> Question:
+def question(job: ScoreJob, row: int, used: Collection[str], words: Mapping[str, Ablation]) -> Question:
     """Return what to score in order to explain one row of a job.
 
     Args:
+        used: the names of the model's parts; a job may carry others, which move nothing.
         words: part name of a text to the words of the row's own.
     """
     columns: dict[str, Column[Any]] = {**job.embeddings, **job.numbers}
-    parts = tuple(part for part, column in columns.items() if column.index[row] >= 0)
+    parts = tuple(part for part, column in columns.items() if part in used and column.index[row] >= 0)
     assert len(parts) <= _MOST_PARTS, f"{len(parts)} parts have {2 ** len(parts)} sets"
     words = {part: ablation for part, ablation in words.items() if part in parts}
     sets = np.arange(2 ** len(parts))

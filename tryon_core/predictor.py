@@ -91,7 +91,8 @@ class Predictor:
 
     def _explained(self, job: ScoreJob, row: int, texts: Mapping[str, str]) -> dict[str, Explanation]:
         model = self._checkpoint.model
-        asked = question(job, row, {part: encode_ablated(model, part, [text])[0] for part, text in texts.items()})
+        words = {part: encode_ablated(model, part, [text])[0] for part, text in texts.items()}
+        asked = question(job, row, model.config.parts, words)
         return explanations(asked, score(self._checkpoint, [asked.job])[0])
 
     def _shopper(self, photo: bytes | None, words: str | None) -> tuple[dict[str, Embedding], str]:
