@@ -102,3 +102,25 @@ def test_a_garment_is_read_from_the_apis_json() -> None:
         "g1", "Dress", style_id="s", sizes=(Size("S", False, {"chest_cm": (84, 88)}, "garment"), Size("M"))
     )
     assert garment_from_json({"id": "g2", "sizes": None}) == Garment("g2")
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        ({"category": "shirt"}, "chest_cm"),
+        ({"category": "pants"}, "waist_cm"),
+        ({"title": "高腰牛仔裤"}, "waist_cm"),
+        ({"title": "碎花连衣裙"}, "chest_cm"),
+        ({"title": "Skirt dress"}, "chest_cm"),
+        ({}, "chest_cm"),
+    ],
+)
+def test_a_chinese_label_stands_for_a_chart_of_the_girth_that_it_names(told: dict[str, str], key: str) -> None:
+    numbers = known(size_numbers(Garment("g", sizes=(Size("170/92A"),), **told), 0))
+    assert numbers == {"of_garment": 0.0, f"{key}_low": 90.0, f"{key}_high": 94.0}
+
+
+def test_a_chart_says_more_than_a_label() -> None:
+    garment = Garment("g", sizes=(Size("170/92A", chart={"chest_cm": (88.0, 91.0)}),))
+    numbers = known(size_numbers(garment, 0))
+    assert (numbers["chest_cm_low"], numbers["chest_cm_high"]) == (88.0, 91.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tryon_core import sizes
 from tryon_core.errors import TooLargeError
 from tryon_core.numerals import chinese_number
-from tryon_core.words import MAX_CHARACTERS, parse, parse_size
+from tryon_core.words import MAX_CHARACTERS, parse, parse_body, parse_size
 
 CM, KG, LETTER = "<cm>", "<kg>", "<size:letter>"
 
@@ -82,6 +82,11 @@ MEASURES = [
     ("EUR 38", "<size:eu>", 38.0),
     ("EU: 38", "<size:eu>", 38.0),
     ("28W 30L", "<size:inch>", 28.0),
+    ("32W", "<size:inch>", 32.0),
+    ("W22", "<size:inch>", 22.0),
+    ("22W 30L", "<size:inch>", 22.0),
+    ("plus size 14W", "<size:us>", 14.0),
+    ("usually 22w", "<size:us>", 22.0),
     ("I wear a medium", LETTER, 0.0),
     ("I'm usually a medium", LETTER, 0.0),
     ("usually wear a small, 5'4", LETTER, -1.0),
@@ -255,6 +260,12 @@ def test_a_european_size_is_not_inches() -> None:
         ("Small (36)", ("letter", -1.0)),
         ("Small/Medium", ("letter", -0.5)),
         ("S/M", ("letter", -0.5)),
+        ("XS-S", ("letter", -1.5)),
+        ("L – XL", ("letter", 1.5)),
+        ("M - 38", ("letter", 0.0)),
+        ("X-Large-Tall", ("letter", 2.0)),
+        ("14W", ("us", 14.0)),
+        ("32W", ("inch", 32.0)),
         ("40½", ("number", 40.5)),
         ("170/92A", None),
         ("One size", None),
@@ -263,6 +274,19 @@ def test_a_european_size_is_not_inches() -> None:
 )
 def test_a_size_label_is_read_as_system_and_value(label: str, size: tuple[str, float] | None) -> None:
     assert parse_size(label) == size
+
+
+def test_a_plus_size_before_its_letter_is_told_from_the_same_number_alone() -> None:
+    assert [token.word for token in parse("14W")] == ["<size:us>", "plus"]
+    assert [token.word for token in parse("US 14")] == ["<size:us>"]
+
+
+@pytest.mark.parametrize(
+    ("label", "body"),
+    [("170/92A", (170.0, 92.0)), ("165 / 88 a", (165.0, 88.0)), ("M", None), ("170/92", None), ("38", None), ("", None)],
+)
+def test_a_chinese_label_names_the_height_and_girth_of_a_body(label: str, body: tuple[float, float] | None) -> None:
+    assert parse_body(label) == body
 
 
 def test_letter_sizes_are_steps_from_m() -> None:

@@ -12,10 +12,16 @@ import numpy.typing as npt
 from .batch import CHART, SIZE_FIELDS
 from .errors import InputError, expected_one_of
 from .sizes import SIZE_SYSTEMS
-from .words import parse_size
+from .words import parse_body, parse_size
 
 LETTERS = ("XS", "S", "M", "L", "XL")
 """Sizes that are assumed where a garment comes without any."""
+
+_GB_HALF_STEP_CM = 2.0
+"""Girths of GB/T 1335 labels are 4 cm apart."""
+_LEGS = ("pants", "trouser", "jeans", "shorts", "skirt", "legging", "裤", "半身裙")
+_WHOLE = ("dress", "jumpsuit", "连衣", "连体")
+"""Garments whose label names the waist, and, among words that hold one of these, those whose label names the chest."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,8 @@ def garment_words(garment: Garment) -> str | None:
 def size_numbers(garment: Garment, position: int) -> npt.NDArray[np.float32]:
     """Return part `size` of one of the garment's sizes, float32[len(batch.SIZE_FIELDS)], NaN where unknown.
 
-    Ranges of the garment laid out are left out: how much wider than the body a garment is meant to be is not known.
+    A label of GB/T 1335, as 170/92A, stands for the range of chest, or below it of waist, where there is no chart. Ranges of
+    the garment laid out are left out: how much wider than the body a garment is meant to be is not known.
     """
     size = garment.sizes[position]
     numbers: dict[str, float] = {}
@@ -85,7 +92,15 @@ def size_numbers(garment: Garment, position: int) -> npt.NDArray[np.float32]:
         numbers["of_garment"] = float(size.chart_of == "garment")
     for key, (low, high) in size.chart.items() if size.chart_of == "body" else ():
         numbers[f"{key}_low"], numbers[f"{key}_high"] = low, high
+    if not size.chart and (body := parse_body(size.label)):
+        key = "waist_cm" if _is_of_legs(garment) else "chest_cm"
+        numbers |= {"of_garment": 0.0, f"{key}_low": body[1] - _GB_HALF_STEP_CM, f"{key}_high": body[1] + _GB_HALF_STEP_CM}
     return np.array([numbers.get(name, np.nan) for name in SIZE_FIELDS], dtype=np.float32)
+
+
+def _is_of_legs(garment: Garment) -> bool:
+    said = f"{garment.category} {garment.title}".casefold()
+    return any(word in said for word in _LEGS) and not any(word in said for word in _WHOLE)
 
 
 def garment_from_json(data: Mapping[str, Any]) -> Garment:

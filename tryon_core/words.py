@@ -16,7 +16,7 @@ from .folding import fold
 from .numerals import CJK_NUMERALS, chinese_number
 from .sizes import LETTER, NAME, PLUS, letter_steps, name_steps, plus_steps
 
-PARSER_VERSION = 3
+PARSER_VERSION = 4
 """Raise it when a text gives other tokens; `tests/test_core_text.py` pins what some texts give."""
 MAX_CHARACTERS = 10_000
 _LARGEST = 1e9
@@ -81,6 +81,8 @@ _PATTERN = re.compile(
 _SYSTEMS = {"w": "inch", "jeans": "inch", "de": "eu", "eur": "eu"}
 _SIZES_OF = {"it": (34, 64), "us": (0, 64), "uk": (2, 64), "eu": (16, 70), "fr": (16, 70), "inch": (20, 60)}
 """Values that a size of a system may have; "gave it 5" and "jeans 2" are none."""
+_PLUS_WOMEN = range(12, 24, 2)
+"""US sizes that stand before a W for women; from 24 on the same is written of waists in inches, and read as such."""
 _INCHES_FROM = 20
 """寸 of so many are inches, as trousers have them; fewer are the Chinese inch."""
 
@@ -121,7 +123,7 @@ def placed_tokens(folded: str) -> list[tuple[Token, int, int]]:
 def parse_size(label: str) -> tuple[str, float] | None:
     """Return a size label as (system, value), system one of `sizes.SIZE_SYSTEMS`; None for other labels.
 
-    Of a label for two letter sizes, as "S/M", the value is between them.
+    Of a label for two letter sizes, as "S/M" or "XS-S", the value is between them.
     """
     folded = label.strip().casefold()
     if re.fullmatch(PLUS, folded):
@@ -135,7 +137,16 @@ def parse_size(label: str) -> tuple[str, float] | None:
             return token.word[6:-1], token.value
         elif token.word == "<number>" and token.value is not None and not letters:
             return "number", token.value
-    return ("letter", sum(letters[:2]) / len(letters[:2]) if "/" in label else letters[0]) if letters else None
+    joined = re.search(r"[/–-]", label) is not None
+    return ("letter", sum(letters[:2]) / len(letters[:2]) if joined else letters[0]) if letters else None
+
+
+def parse_body(label: str) -> tuple[float, float] | None:
+    """Return the height and the girth in cm of the body that a label of GB/T 1335 names, as 165/88A; None for others."""
+    match = _PATTERN.search(fold(label))
+    if match is None or match["gb_height"] is None:
+        return None
+    return _number(match["gb_height"]), _number(match["gb_girth"])
 
 
 def _tokens_of(match: re.Match[str]) -> list[Token]:
@@ -170,7 +181,10 @@ def _gb(match: re.Match[str]) -> list[Token]:
     return [Token("<cm>", _number(match["gb_height"])), Token("<cm>", _number(match["gb_girth"]))]
 
 
-def _jeans(match: re.Match[str]) -> list[Token]:
+def _waist_or_plus(match: re.Match[str]) -> list[Token]:
+    """Inches of a waist, as in 32W 34L; or a plus size of women in the US, as 14W, where no waist is so narrow."""
+    if not match["jeans_leg"] and float(match["jeans_waist"]) in _PLUS_WOMEN:
+        return [Token("<size:us>", float(match["jeans_waist"])), Token("plus")]
     leg = [Token("<cm>", round(2.54 * _number(match["jeans_leg"]), 1))] if match["jeans_leg"] else []
     return [Token("<size:inch>", _number(match["jeans_waist"])), *leg]
 
@@ -213,7 +227,7 @@ _READERS: dict[str, Callable[[re.Match[str]], list[Token]]] = {
     "m": _metres,
     "chi": _chi,
     "gb_height": _gb,
-    "jeans_waist": _jeans,
+    "jeans_waist": _waist_or_plus,
     "system": _sized,
     "system_behind": _sized,
     "zhsize": lambda match: _size_of("eu", _number(match["zhsize"]), "码"),
