@@ -53,8 +53,8 @@ _PATTERN = re.compile(
             rf"(?P<inch>(?:1[01]|\d)(?:\.\d+)?|{_ZH}{{1,2}}(?=\s*(?:英寸|吋|寸)))?"
             r"\s*(?:''|\"|in(?:ch(?:es)?)?(?![a-z])|英寸|吋|寸)?(?!\d)",
             r"(?P<st>\d{1,2})\s*(?:st|stone)\s*(?P<st_lb>\d{1,2})\s*(?:lbs?|pounds)?(?![a-z0-9])",
-            rf"(?P<m>[12]|{_ZH})\s*(?:m|met(?:er|re)s?|米)\s*(?P<m_rest>\d{{1,2}}|{_ZH}{{1,3}})(?![\d.]){_NO_WEIGHT}",
-            rf"(?P<chi>{_NUM}|{_ZH}+)\s*尺\s*(?P<cun>\d|{_ZH})(?:寸)?",
+            rf"(?P<m>[12]|{_ZH})\s*(?:m|met(?:er|re)s?|米)\s*(?P<m_rest>\d{{1,2}}|{_ZH}{{1,3}})(?!\d|\.\d){_NO_WEIGHT}",
+            rf"(?P<chi>{_NUM}|{_ZH}+)\s*尺\s*(?P<cun>\d(?![\d.])|{_ZH}){_NO_WEIGHT}(?:寸)?",
             r"(?<![\d.])(?P<gb_height>1[0-9]\d|20\d)\s*/\s*(?P<gb_girth>\d{2,3}(?:\.\d)?)\s*[abcy](?![a-z0-9])",
             r"(?<![\d.])(?P<jeans_waist>\d{2})\s*w(?![a-z])(?:\s*[x/]?\s*(?P<jeans_leg>\d{2})\s*l(?![a-z0-9]))?",
             rf"(?<![a-z]){_PROSE}(?P<system>eur?|us|uk|fr|it|de|w|jeans)\s*(?:-|:|size)?\s*"
