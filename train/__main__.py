@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from tryon_core.presets import PRESETS, preset
 
 from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
 from .data.sim import SimConfig
-from .sources import SPLITS
+from .sources import SPLITS, config_for
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
         fusion=options.fusion,
     )
     told = {f.name: value for f in fields(TrainConfig) if (value := getattr(options, f.name, None)) is not None}
-    return TrainConfig(**{**(SMOKE_RUN if options.smoke else {}), **told, "model": model})
+    start = config_for(options.data, TrainConfig(model=model))
+    return replace(start, **{**(SMOKE_RUN if options.smoke else {}), **told})
 
 
 def source_options(options: argparse.Namespace) -> SimConfig:
@@ -86,10 +87,10 @@ def _fit(options: argparse.Namespace) -> None:
         os.environ.setdefault(name, value)
     from .export import check_free
     from .progress import Display, told
-    from .sources import config_for, load_data
+    from .sources import load_data
     from .trainer import cluster, train_checkpoint
 
-    config = config_for(options.data, fit_config(options))
+    config = fit_config(options)
     check_free(options.out)
     with cluster(config):
         data = load_data(options.data, config.model, source_options(options))
