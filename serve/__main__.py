@@ -6,7 +6,6 @@ import argparse
 import json
 import logging
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -21,7 +20,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from tryon_core.catalogue import SAMPLE
-from tryon_core.cli import OneLineParser
+from tryon_core.cli import OneLineParser, root_line
 from tryon_core.errors import TryonError
 from tryon_core.manifest import read_manifest
 
@@ -31,7 +30,6 @@ logger = logging.getLogger(__name__)
 _READY_WITHIN_S = 240.0
 _LOGS = "/tmp/ray/session_latest/logs/serve"
 _QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _INTERRUPTED = 130
 
 
@@ -47,20 +45,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except TryonError as err:
-        sys.stderr.write(f"serve: {_one_line(err)}\n")
+        sys.stderr.write(f"serve: {root_line(err)}\n")
         return 2
 
 
 def _served(options: argparse.Namespace) -> int:
     settings = Settings.from_args(dict(_pair(setting) for setting in options.settings))
-    read_manifest(settings.checkpoint)  # a wrong path is told before Ray is imported, which takes seconds
+    # A wrong path is told before Ray is imported, which takes seconds.
+    model = read_manifest(settings.checkpoint).emphasised(settings.weights()).fingerprint
     application = _application(settings)
     try:
         _require_free(options.host, options.port)
-        return _run(application, settings, options.host, options.port)
+        return _run(application, settings, model, options)
     except Exception as err:
         logger.debug("what failed", exc_info=True)
-        sys.stderr.write(f"serve: {_one_line(err)}\n")
+        sys.stderr.write(f"serve: {root_line(err)}\n")
         return 1
 
 
@@ -107,15 +106,7 @@ def _require_free(host: str, port: int) -> None:
         raise OSError(f"expected a free port, got {port} on {host}: {err.strerror}") from None
 
 
-def _one_line(err: BaseException) -> str:
-    """Return what an error comes down to: its own sentence, or the last line of its innermost cause."""
-    while err.__cause__ is not None and not isinstance(err, TryonError):
-        err = err.__cause__
-    lines = [line.strip() for line in _ANSI.sub("", str(err)).splitlines() if line.strip()]
-    return lines[-1] if lines else type(err).__name__
-
-
-def _run(application: Any, settings: Settings, host: str, port: int) -> int:
+def _run(application: Any, settings: Settings, model: str, options: argparse.Namespace) -> int:
     import ray
     from ray import serve
 
@@ -127,9 +118,9 @@ def _run(application: Any, settings: Settings, host: str, port: int) -> int:
         _interrupt_on_signals()  # Ray has its own way of ending at SIGTERM
         folder = metrics_folder(settings, ray.get_runtime_context().get_node_id())
         try:
-            serve.start(http_options={"host": host, "port": port})
+            serve.start(http_options={"host": options.host, "port": options.port})
             serve.run(application, name="tryon", route_prefix="/")
-            return _serve_until_stopped(f"http://{host}:{port}", read_manifest(settings.checkpoint).fingerprint)
+            return _serve_until_stopped(f"http://{options.host}:{options.port}", model)
         finally:
             try:
                 serve.shutdown()

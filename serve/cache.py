@@ -159,7 +159,7 @@ class FeatureCache:
     async def get(self, keys: Sequence[CacheKey]) -> dict[CacheKey, Feature]:
         """Return the features that are known, by one look-up in each tier."""
         found = {key: feature for key in keys if (feature := self._local.get(key.name)) is not None}
-        self._told("local", len(found), len(keys))
+        self._count_lookups("local", len(found), len(keys))
         asked = [key for key in keys if key not in found and not key.personal]
         if self._shared is None or not asked:
             return found
@@ -171,7 +171,7 @@ class FeatureCache:
                 shared += 1
                 found[key] = feature
                 self._local.put(key.name, feature, self._ttl_s)
-        self._told("shared", shared, len(asked))
+        self._count_lookups("shared", shared, len(asked))
         return found
 
     async def put(self, features: Mapping[CacheKey, Feature]) -> None:
@@ -188,6 +188,6 @@ class FeatureCache:
         if self._shared is not None:
             await self._shared.close()
 
-    def _told(self, tier: str, hits: int, asked: int) -> None:
+    def _count_lookups(self, tier: str, hits: int, asked: int) -> None:
         self._count(tier, "hit", hits)
         self._count(tier, "miss", asked - hits)

@@ -44,6 +44,9 @@ class Settings:
     """Garments in one request, at most 1000."""
     timeout_ms: float = 30_000.0
     """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one; and longest life of a call."""
+    modality_weights: str = ""
+    """Factors on the weights that parts have in fusion, as `person_mask:2,garment_words:0.5`; parts that are not named keep
+    theirs. For models whose fusion weighs parts: average, weighted or attention, not concat."""
     rollout_s: float = 60.0
     """How long, in a roll-out, the stages have to answer with the new model; then the old one stays."""
     image_batch: int = 32
@@ -63,6 +66,7 @@ class Settings:
             value = getattr(self, field.name)
             if isinstance(value, (int, float)) and not 0 < value < math.inf:
                 raise ConfigError(f"expected {field.name} over 0 and finite, got {value}")
+        self.weights()
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
         try:
@@ -71,6 +75,21 @@ class Settings:
             raise ConfigError(f"expected cache as a URL with a port from 0 to 65535, got {self.cache!r}") from err
         if self.max_garments > MAX_GARMENTS:
             raise ConfigError(f"expected max_garments of at most {MAX_GARMENTS}, got {self.max_garments}")
+
+    def weights(self) -> dict[str, float]:
+        """Return `modality_weights` as part name to factor.
+
+        Raises:
+            ConfigError: it is written otherwise, names a part twice, or a factor is not over 0 and finite.
+        """
+        pairs = [pair.partition(":") for pair in self.modality_weights.split(",") if pair.strip()]
+        try:
+            weights = {name.strip(): float(factor) for name, _, factor in pairs}
+        except ValueError as err:
+            raise ConfigError(f"expected modality_weights as PART:FACTOR,…, got {self.modality_weights!r}") from err
+        if len(weights) < len(pairs) or not all(0 < factor < math.inf for factor in weights.values()):
+            raise ConfigError(f"expected each part once, by a factor over 0 and finite, got {self.modality_weights!r}")
+        return weights
 
     @classmethod
     def from_args(cls, args: Mapping[str, Any]) -> Settings:

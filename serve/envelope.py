@@ -49,34 +49,28 @@ class Envelope:
         timings, begun = Timings(), perf_counter()
         scope.setdefault("state", {})
         scope["state"] |= {"request_id": request_id, "timings": timings}
-        status = 0
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                more = MutableHeaders(scope=message)
-                if own_id is None:  # Ray Serve, where it hosts the application, has set one and echoes it itself
-                    more["X-Request-Id"] = request_id
-                more["Server-Timing"] = timings.header()
-            await send(message)
-
+        # Ray Serve, where it hosts the application, has set an id and echoes it itself.
+        answer = _Answer(send, timings, request_id if own_id is None else None)
         try:
             if own_id not in (None, request_id):
                 raise InputError(f"expected X-Request-Id of 1 to 64 letters, digits, _, . or -, got {own_id[:40]!r}")
-            with self._admission.request(exempt=scope["path"] in _EXEMPT) as held:
-                scope["state"]["held"] = held
-                async with asyncio.timeout(self._deadline_ms(headers) / 1000):
-                    await self._app(scope, receive, send_with_headers)
+            await self._admitted(scope, receive, answer, headers)
         except ClientDisconnect:
             pass  # nobody is there to be told
         except Exception as err:
-            if status:
+            if answer.status:
                 raise
             told = DeadlineError("the deadline has passed") if isinstance(err, TimeoutError) else err
-            await problem(told, request_id)(scope, receive, send_with_headers)
+            await problem(told, request_id)(scope, receive, answer)
         finally:
-            self._count(scope, status, perf_counter() - begun, timings)
+            self._count(scope, answer.status, perf_counter() - begun, timings)
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
+        """Let the application answer, within the request's deadline and what the service takes on at once."""
+        with self._admission.request(exempt=scope["path"] in _EXEMPT) as held:
+            scope["state"]["held"] = held
+            async with asyncio.timeout(self._deadline_ms(headers) / 1000):
+                await self._app(scope, receive, send)
 
     def _deadline_ms(self, headers: Headers) -> float:
         told = headers.get("x-request-timeout-ms")
@@ -93,6 +87,23 @@ class Envelope:
         for stage, ms in timings.ms.items():
             if ms:
                 self._metrics.stage_seconds.labels(stage).observe(ms / 1000)
+
+
+class _Answer:
+    """Sends what is answered with the headers that every answer has, and remembers its status, 0 until it is sent."""
+
+    def __init__(self, send: Send, timings: Timings, request_id: str | None) -> None:
+        self._send, self._timings, self._request_id = send, timings, request_id
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            more = MutableHeaders(scope=message)
+            if self._request_id is not None:
+                more["X-Request-Id"] = self._request_id
+            more["Server-Timing"] = self._timings.header()
+        await self._send(message)
 
 
 def problem(error: Exception, request_id: str, headers: Mapping[str, str] | None = None) -> Response:

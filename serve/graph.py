@@ -34,15 +34,15 @@ def build(args: Mapping[str, Any]) -> Application:
         args: names and values of `config.Settings`.
 
     Raises:
-        ConfigError: a setting is unknown or wrong, or the model lacks a task that an answer needs.
+        ConfigError: a setting is unknown or wrong, or the model lacks a task that an answer needs or cannot weigh parts.
         CheckpointError: the checkpoint does not load.
     """
     settings = Settings.from_args(args)
-    load_servable(settings.checkpoint)  # told here rather than by replicas that start again and again
+    load_servable(settings.checkpoint, settings.weights())  # told here rather than by replicas that start again and again
     missing = missing_fast_flags()
     if missing:
         logger.warning("Serve would be faster with this environment, set before it starts: %s", " ".join(missing))
-    model = {"checkpoint": settings.checkpoint}
+    model = {"checkpoint": settings.checkpoint, "weights": settings.weights()}
     image = _deployment(ImageEncoder, model, cpus=0.5, target=2.0, most=settings.max_replicas).bind()
     text = _deployment(TextEncoder, model, cpus=0.3, target=2.0, most=settings.max_replicas).bind()
     fusion = _deployment(Fusion, model, cpus=0.3, target=2.0, most=settings.max_replicas).bind()
@@ -67,7 +67,7 @@ def _secret(settings: Settings) -> bytes:
     return secret or secrets.token_bytes(32)
 
 
-def _deployment(cls: type, model: dict[str, str], *, cpus: float, target: float, most: int, ongoing: int = 16) -> Any:
+def _deployment(cls: type, model: dict[str, Any], *, cpus: float, target: float, most: int, ongoing: int = 16) -> Any:
     """Return a deployment that scales from one replica to `most`, fast up and slowly down.
 
     Args:

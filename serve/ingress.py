@@ -21,6 +21,7 @@ from .app import build_app
 from .cache import FeatureCache, LocalTier, RedisTier
 from .config import Settings, metrics_folder
 from .errors import UnavailableError
+from .explain import Explainer
 from .features import Features
 from .metrics import Metrics, Timings
 from .recommender import Ask, Recommender, require_tasks
@@ -40,7 +41,7 @@ class Ingress:
         settings: as `Settings.to_args` gives them.
         secret: 1 to 64 bytes, the key of the cache's content hashes, the same for all replicas.
         image_encoder: handle of the deployment with `encode`.
-        text_encoder: handle of the deployment with `encode`.
+        text_encoder: handle of the deployment with `encode` and `ablate`.
         fusion: handle of the deployment with `score`.
     """
 
@@ -68,10 +69,10 @@ class Ingress:
             CheckpointError: the folder does not read, and there is no old model.
             ConfigError: the model lacks a task that an answer needs, and there is no old model.
         """
-        url = user_config["checkpoint"]
+        url, weights = user_config["checkpoint"], user_config.get("weights", {})
         async with self._rolling_out:
             try:
-                new = await self._made(url)
+                new = await self._made(url, weights)
                 if self._recommender is not None:
                     await self._tried(new)
             except TryonError as err:
@@ -81,15 +82,16 @@ class Ingress:
                 return
             self._take(new)
 
-    async def _made(self, url: str) -> Recommender:
+    async def _made(self, url: str, weights: Mapping[str, float]) -> Recommender:
         def read() -> tuple[Manifest, tuple[History, float] | None, list[CatalogueItem]]:
-            return read_manifest(url), read_history(url), sample_catalogue()
+            return read_manifest(url).emphasised(weights), read_history(url), sample_catalogue()
 
         manifest, history, catalogue = await asyncio.to_thread(read)
         require_tasks(manifest, url)
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
         features = Features(manifest, self._cache, stages.encoders, self._secret)
-        return Recommender(manifest, features, stages.fusion, history, catalogue)
+        explainer = Explainer(stages.ablations, stages.fusion)
+        return Recommender(manifest, features, stages.fusion, explainer, history, catalogue)
 
     async def _tried(self, new: Recommender) -> None:
         """Return once the stages answer with a model, which they load at their own pace.

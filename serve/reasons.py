@@ -38,7 +38,7 @@ def reasons_for(
     sentences = [_likely(size, fit, likeliest)]
     if len(body) and size.chart and size.chart_of == "body":
         sentences += _ease(size, dict(zip(MEASUREMENTS, map(float, body), strict=True)))
-    return sentences + (_told(history) if history is not None else [])
+    return sentences + (_of_earlier_orders(history) if history is not None else [])
 
 
 def _likely(size: Size, fit: Mapping[Fit, float], likeliest: bool) -> str:
@@ -60,7 +60,7 @@ def _ease(size: Size, body: Mapping[str, float]) -> list[str]:
     return sentences
 
 
-def _told(history: npt.NDArray[np.float32]) -> list[str]:
+def _of_earlier_orders(history: npt.NDArray[np.float32]) -> list[str]:
     shares = dict(zip(HISTORY_FIELDS, map(float, history), strict=True))
     count = round(float(np.expm1(shares["garment_log_count"])))
     if count < 5:

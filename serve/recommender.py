@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +23,11 @@ from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_o
 from tryon_core.shopper import Owned
 
 from .batching import Batcher
+from .explain import EXPLAINED, Explainer
 from .features import Asset, Features
 from .metrics import Timings
 from .reasons import reasons_for
-from .schema import Fit, MeasurementOut, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
+from .schema import ExplanationOut, Fit, MeasurementOut, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
 from .wire import Feature
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,7 +58,7 @@ class Ask:
     photo_pointer: str = ""
     top_k: int | None = None
     explain: bool = False
-    """Whether the answer tells what the shopper's body is taken for."""
+    """Whether the answer tells what the shopper's body is taken for, and what moved it."""
     owned: Sequence[Owned] = ()
     """Garments that the shopper has and how they fit, the latest last."""
 
@@ -66,6 +68,7 @@ class Recommender:
 
     Args:
         fusion: gives a job's scores.
+        explainer: tells why a row scores as it does.
         history: fit history and the day it stands at; None where the checkpoint has none.
     """
 
@@ -74,10 +77,12 @@ class Recommender:
         manifest: Manifest,
         features: Features,
         fusion: Batcher[ScoreJob, Scores],
+        explainer: Explainer,
         history: tuple[History, float] | None,
         catalogue: Sequence[CatalogueItem],
     ) -> None:
         self.manifest, self.features, self._fusion, self._history = manifest, features, fusion, history
+        self._explainer = explainer
         self.catalogue = [Candidate(item.garment, item.image) for item in catalogue]
 
     async def recommend(self, ask: Ask, timings: Timings) -> RecommendationsOut:
@@ -94,11 +99,16 @@ class Recommender:
         # In a thread: the loop serves everyone, and a large request has thousands of sizes.
         told = partial(offers_of, words=ask.words, owned=ask.owned)
         offers = await asyncio.to_thread(told, [c.garment for c in ask.candidates], history, None, day)
-        scores = await self._scores(score_job(offers, shopper, garments), timings)
+        job = score_job(offers, shopper, garments)
+        scores = await self._scores(job, timings)
         choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]
+        why = await self._explained(ask, job, choices, timings) if ask.explain else []
         degraded = [f"photo not used: {photo.reason}"] if ask.photo is not None and not photo.used else []
         return RecommendationsOut(
-            recommendations=[_recommendation(ask, choice, offers, scores, known=bool(shopper)) for choice in choices],
+            recommendations=[
+                _recommendation(ask, choice, offers, scores, known=bool(shopper), why=told)
+                for choice, told in zip_longest(choices, why)
+            ],
             recommendation_id=secrets.token_hex(16),
             history_as_of=None if history is None else (_EPOCH + timedelta(days=day)).date().isoformat(),
             degraded=bool(degraded),
@@ -119,6 +129,14 @@ class Recommender:
 
         with timings.stage("fusion"):
             return await self._fusion.submit(job, waited)
+
+    async def _explained(self, ask: Ask, job: ScoreJob, choices: Sequence[Choice], timings: Timings) -> list[ExplanationOut]:
+        """Return what moved the best choices' answers."""
+        rows = [choice.row for choice in choices[:EXPLAINED]]
+        garments = [garment_words(ask.candidates[choice.garment].garment) for choice in choices[:EXPLAINED]]
+        told = ({"shopper_words": ask.words, "garment_words": words} for words in garments)
+        texts = [{part: text for part, text in own.items() if text and part in self.features.parts} for own in told]
+        return await self._explainer.explain(job, rows, texts, timings)
 
     def _measurements(self, shopper: Mapping[str, Halves], scores: Scores) -> dict[str, MeasurementOut]:
         """Return what the shopper's body is taken for, each with the bounds of 80 % of people of whom as much is known."""
@@ -190,7 +208,9 @@ def _in_stock(candidates: Sequence[Candidate], offers: Offers) -> npt.NDArray[np
     return np.array([s < 0 or own[s].in_stock is not False for own, s in zip(sizes, offers.size, strict=True)], bool)
 
 
-def _recommendation(ask: Ask, choice: Choice, offers: Offers, scores: Scores, *, known: bool) -> RecommendationOut:
+def _recommendation(
+    ask: Ask, choice: Choice, offers: Offers, scores: Scores, *, known: bool, why: ExplanationOut | None
+) -> RecommendationOut:
     """Return one garment's answer; where nothing is known of the shopper, no reason speaks of a body."""
     garment = ask.candidates[choice.garment].garment
     position = int(offers.size[choice.row])
@@ -209,6 +229,7 @@ def _recommendation(ask: Ask, choice: Choice, offers: Offers, scores: Scores, *,
         fit=fit,
         sizes=[SizeOut(label=label, match=float(scores.match[r]), fit=fit_of(scores, int(r))) for label, r in rows],
         reasons=reasons_for(size, fit, body, history, likeliest=likeliest),
+        explanation=why,
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from tryon_core.checkpoint import Checkpoint, load_checkpoint
@@ -18,14 +19,17 @@ from .recommender import require_tasks
 logger = logging.getLogger(__name__)
 
 
-def load_servable(url: str) -> Checkpoint:
+def load_servable(url: str, weights: Mapping[str, float] = MappingProxyType({})) -> Checkpoint:
     """Return a checkpoint with all that any deployment needs of it, so that either all take it or none does.
+
+    Args:
+        weights: part name to the factor on its weight in fusion.
 
     Raises:
         CheckpointError: it does not load, or its history does not.
-        ConfigError: the model lacks a task that an answer needs.
+        ConfigError: the model lacks a task that an answer needs, or cannot weigh those parts.
     """
-    checkpoint = load_checkpoint(url)
+    checkpoint = load_checkpoint(url).emphasised(weights)
     require_tasks(checkpoint.manifest, url)
     read_history(url)
     return checkpoint
@@ -40,15 +44,16 @@ class ModelReplica:
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Load the checkpoint that the config names; the old model serves until the new one is whole.
 
+        The config may also hold `weights`, part name to the factor on its weight in fusion.
         One that does not load is refused, and the old model stays: an error raised here would end the replica.
 
         Raises:
             CheckpointError: it does not load, and there is no old one.
-            ConfigError: it lacks a task that an answer needs, and there is no old one.
+            ConfigError: it lacks a task that an answer needs or cannot weigh those parts, and there is no old one.
         """
-        url = user_config["checkpoint"]
+        url, weights = user_config["checkpoint"], user_config.get("weights", {})
         try:
-            loaded = await asyncio.to_thread(load_servable, url)
+            loaded = await asyncio.to_thread(load_servable, url, weights)
         except (CheckpointError, ConfigError) as err:
             if self._checkpoint is None:
                 raise

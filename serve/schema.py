@@ -24,7 +24,7 @@ Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class OwnedIn(_Strict):
@@ -134,8 +134,9 @@ class RecommendationsIn(_Strict):
     shopper: ShopperIn = ShopperIn()
     garments: Annotated[list[GarmentIn], Field(min_length=1, max_length=MAX_GARMENTS), FailFast()]
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
-    explain: bool = False
-    """Whether the answer tells the measurements that the shopper's body is taken for."""
+    explain: bool | Literal["parts"] = False
+    """Whether the answer tells the measurements that the shopper's body is taken for, and how much each part and each word
+    moved the best 20 recommendations; true and "parts" mean the same."""
 
 
 class SizeOut(BaseModel):
@@ -144,6 +145,41 @@ class SizeOut(BaseModel):
     label: str
     match: float
     fit: dict[Fit, float]
+
+
+class _Described(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class WordOut(_Described):
+    """A word, a number with its unit, or one or two Chinese characters."""
+
+    text: str
+    start: int
+    """Code points from the beginning of the text in `read`."""
+    end: int
+    contribution: float
+
+
+class SharesOut(_Described):
+    """What moved a probability, in log-odds: `base` and all of `parts` sum to the log-odds of the probability."""
+
+    base: float
+    """Of the answer with nothing known of shopper and garment."""
+    parts: dict[str, float]
+    """Part name to its share (its exact Shapley value); only parts that the answer had."""
+    words: dict[str, list[WordOut]]
+    """Part name of a text, `shopper_words` or `garment_words`, to its words, those that moved most first. A word's
+    contribution is what the answer loses without it; they do not sum to their part's."""
+
+
+class ExplanationOut(_Described):
+    """What moved an answer's numbers."""
+
+    match: SharesOut
+    confidence: SharesOut
+    read: dict[str, str]
+    """Part name to the text as it was read, in which words have their places."""
 
 
 class RecommendationOut(BaseModel):
@@ -156,6 +192,7 @@ class RecommendationOut(BaseModel):
     fit: dict[Fit, float]
     sizes: list[SizeOut]
     reasons: list[str]
+    explanation: ExplanationOut | None = None
 
 
 class PhotoOut(BaseModel):

@@ -12,6 +12,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from tryon_core.batch import Column, part_named
 from tryon_core.config import NumbersTower
+from tryon_core.explain import Ablation
 from tryon_core.manifest import Manifest
 from tryon_core.offers import ScoreJob, Scores
 
@@ -22,6 +23,8 @@ from .metrics import Metrics
 from .wire import Feature
 
 R = TypeVar("R", covariant=True)
+_VARIANTS = 16
+"""Texts that one text becomes where each word is left out in turn, about."""
 
 
 class Stages:
@@ -29,7 +32,7 @@ class Stages:
 
     Args:
         image_encoder: handle of a deployment with `encode(model, part, images)`.
-        text_encoder: handle of a deployment with `encode(model, part, texts)`.
+        text_encoder: handle of a deployment with `encode(model, part, texts)` and `ablate`, of the same arguments.
         fusion: handle of a deployment with `score(model, jobs)`.
     """
 
@@ -40,11 +43,14 @@ class Stages:
         self._model, self._metrics = manifest.fingerprint, metrics
         items = {"image": settings.image_batch, "text": settings.text_batch, "fusion": settings.fusion_batch}
         bounds: dict[str, Any] = {"queued": settings.max_queued, "seconds": settings.timeout_ms / 1000}
+        items["ablation"] = max(1, settings.text_batch // _VARIANTS)
         self._limits = {stage: Limits(num, **bounds) for stage, num in items.items()}
         towers = manifest.config.towers
         encoded = [part for part, tower in manifest.config.parts.items() if not isinstance(towers[tower], NumbersTower)]
         self.encoders = {part: self._encoder(part) for part in encoded}
         """Part name to the batcher of its encoder; photos and garment images queue apart."""
+        self.ablations = {part: self._ablation(part) for part in encoded if part_named(part).kind == "text"}
+        """Part name of a text to the batcher of what leaves out its words; apart from encoding, which goes on beside it."""
         self.fusion = self._batcher("fusion", self._score)
 
     def _encoder(self, part: str) -> Batcher[bytes | str, Feature]:
@@ -55,6 +61,14 @@ class Stages:
             return await _answered(lambda: method.remote(self._model, part, assets))
 
         return self._batcher(stage, call, size_of=len)
+
+    def _ablation(self, part: str) -> Batcher[str, Ablation]:
+        method = self._handles["text"].ablate
+
+        async def call(texts: list[str]) -> Sequence[Ablation]:
+            return await _answered(lambda: method.remote(self._model, part, texts))
+
+        return self._batcher("ablation", call, size_of=len)
 
     async def _score(self, jobs: list[ScoreJob]) -> Sequence[Scores]:
         return await _answered(lambda: self._handles["fusion"].score.remote(self._model, jobs))

@@ -43,6 +43,8 @@ class Handle:
             self.encode = Method(replica.encode)
         else:
             self.score = Method(replica.score)
+        if hasattr(replica, "ablate"):
+            self.ablate = Method(replica.ablate)
 
 
 class Stages:

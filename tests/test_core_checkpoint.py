@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from tryon_core.batch import Column
 from tryon_core.checkpoint import load_checkpoint, save_checkpoint
@@ -199,3 +200,23 @@ def test_a_tensor_too_many_or_too_few_is_refused_by_name(folder: Path) -> None:
     assert "extra is (2,), not None" in refused(folder)
     save_file({name: a for name, a in arrays.items() if name != "heads.fit.bias"}, folder / WEIGHTS_FILE)
     assert "heads.fit.bias is None, not (3,)" in refused(folder)
+
+
+class Allocated(TorchDispatchMode):
+    """Counts the numbers in every tensor that is made in memory."""
+
+    num = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.device.type != "meta":
+            self.num += made.numel()
+        return made
+
+
+def test_a_size_that_does_not_fit_the_weights_costs_no_memory_before_it_is_told(folder: Path) -> None:
+    rows = 500_000
+    edit(folder, lambda data: data["model"]["towers"]["text"].update(rows=rows))
+    with Allocated() as allocated:
+        assert f"towers.text.words.weight is (65536, 16), not ({rows}, 16)" in refused(folder)
+    assert allocated.num < rows

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tryon_core.config import FUSIONS, FusionConfig
+from tryon_core.errors import ConfigError
 from tryon_core.fusion import Fusion, attention, average, concat, interactions, weighted
 
 EMBEDDINGS = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 3, 8)).astype(np.float32))
@@ -154,3 +155,54 @@ def test_a_missing_part_is_told_from_a_part_of_zeros(kind: str, interactions: bo
 def test_an_unknown_name_among_the_parts_changes_nothing(kind: str, interactions: bool) -> None:
     fusion, given = built(kind, interactions=interactions), parts()
     torch.testing.assert_close(fusion(given | {"": (torch.zeros(4, 1), PRESENT[:, 0])}), fusion(given))
+
+
+FACTORS = {"size": 4.0, "words": 0.25}
+
+
+def test_attention_with_weights_is_the_softmax_of_scaled_products_times_weights() -> None:
+    query, weights = np.random.default_rng(1).normal(size=(4, 8)), np.array([0.25, 3.0, 1.0])
+    expected = np.zeros((4, 8))
+    for row in range(3):
+        for head in range(2):
+            at = slice(4 * head, 4 * head + 4)
+            keys = E[row, P[row], at]
+            scores = weights[P[row]] * np.exp(keys @ query[row, at] / np.sqrt(4))
+            expected[row, at] = scores @ keys / scores.sum()
+    told = torch.tensor(query, dtype=torch.float32), EMBEDDINGS, PRESENT, 2, torch.tensor(weights, dtype=torch.float32)
+    np.testing.assert_allclose(attention(*told).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["average", "weighted"])
+def test_factors_multiply_the_weights_before_they_are_renormalised(kind: str) -> None:
+    fusion, given = built(kind), parts()
+    if kind == "weighted":
+        fusion.log_weights.data.copy_(torch.tensor([0.3, -0.2, 1.0]))
+    own = fusion.log_weights.exp() if kind == "weighted" else torch.ones(3)
+    before = fusion(given)
+    fusion.emphasise(FACTORS)
+    adapted = torch.stack([fusion.adapt[name](embedding) for name, (embedding, _) in given.items()], dim=1)
+    factors = torch.tensor([FACTORS.get(name, 1.0) for name in fusion.names])
+    fused = weighted(adapted, PRESENT, own * factors)
+    features = fusion.layers[0](fusion.enter(torch.cat([fused, PRESENT.float()], dim=1)))
+    torch.testing.assert_close(fusion(given), fusion.norm(features))
+    assert (fusion(given) - before)[0].abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["average", "weighted", "attention"])
+def test_a_large_factor_leaves_its_part_alone_and_a_factor_of_one_changes_nothing(kind: str) -> None:
+    fusion, given = built(kind), parts()
+    before = fusion(given)
+    fusion.emphasise({"size": 1.0})
+    torch.testing.assert_close(fusion(given), before)
+    fusion.emphasise({"size": 1e9})
+    moved = {name: (e if name == "size" else e + 1, here) for name, (e, here) in given.items()}
+    torch.testing.assert_close(fusion(moved)[:2], fusion(given)[:2])
+    assert set(fusion.state_dict()) == set(built(kind).state_dict())
+
+
+def test_a_fusion_that_weighs_no_parts_refuses_factors() -> None:
+    with pytest.raises(
+        ConfigError, match=r"expected a fusion that weighs parts \(average, weighted, attention\), got concat"
+    ):
+        built("concat").emphasise(FACTORS)

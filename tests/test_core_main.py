@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -43,6 +46,16 @@ def test_json_tells_more() -> None:
     assert sum(told["fit"].values()) == pytest.approx(1, abs=1e-4)
     assert 140 < told["measurements"]["height_cm"] < 200
     assert 1 < told["measurements_half_width"]["waist_cm"] < 15
+
+
+def test_an_explanation_sums_to_the_prediction_and_names_words() -> None:
+    told = json.loads(run("predict", "--image_path", PHOTO, "--text_path", TEXT, "--explain").stdout)
+    match = told["explanation"]["match"]
+    total = match["base"] + sum(match["parts"].values())
+    assert 1 / (1 + math.exp(-total)) == pytest.approx(told["prediction"], abs=1e-3)
+    said = told["read"]["shopper_words"]
+    assert said == Path(TEXT).read_text(encoding="utf-8").strip()
+    assert "165 cm" in {said[word["start"] : word["end"]] for word in match["words"]["shopper_words"]}
 
 
 def test_wrong_files_end_with_one_line_and_status_2(tmp_path: Path) -> None:
@@ -96,11 +109,26 @@ def test_bad_use_is_told_in_one_line() -> None:
 
 
 def test_the_article_preset_answers_from_its_rgb_photo(tmp_path: Path) -> None:
-    from dataclasses import replace
-
     article = preset("article")
     small = replace(article.towers["photo"], height=32, width=32, stages=(8, 8))  # type: ignore[type-var]
     url = untrained_checkpoint(tmp_path / "model", replace(article, towers={**article.towers, "photo": small}))
     found = Predictor(url, sample_catalogue()).predict(photo(), "165 cm")
     assert found.photo == "used"
     assert found.fit == {}
+
+
+def test_a_prediction_is_calibrated(tmp_path: Path) -> None:
+    """Where logits are divided by twice as much, log-odds are half as large; the same of one size, so that nothing is chosen."""
+    (item, *_) = sample_catalogue()
+    alone = [replace(item, garment=replace(item.garment, sizes=item.garment.sizes[:1]))]
+    found = []
+    for factor in (1.0, 2.0):
+        calibration = {"temperature": {"fit": factor, "match": factor}}
+        url = untrained_checkpoint(tmp_path / str(factor), preset("tiny"), calibration=calibration)
+        found.append(Predictor(url, alone).predict(photo(), "165 cm, 55 kg"))
+    plain, cool = found
+    odds, half = (np.log(own.prediction / (1 - own.prediction)) for own in (plain, cool))
+    assert abs(odds) > 0.01
+    assert half == pytest.approx(odds / 2, rel=1e-3)
+    logs = [np.log([own.fit["small"], own.fit["fit"], own.fit["large"]]) for own in (plain, cool)]
+    np.testing.assert_allclose(np.diff(logs[1]), np.diff(logs[0]) / 2, atol=1e-4)

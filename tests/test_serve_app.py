@@ -24,7 +24,7 @@ from serve.app import build_app
 from serve.errors import OverloadedError
 from tests.in_process import client, service
 from tests.redis_server import RedisServer
-from tests.serving import Case, assert_equal, encoded, photo, reference, untrained_checkpoint, variant
+from tests.serving import Case, assert_equal, assert_problem, encoded, photo, reference, untrained_checkpoint, variant
 from tryon_core.manifest import read_manifest
 
 
@@ -35,14 +35,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def run(test: Callable[[], Awaitable[Any]]) -> None:
     asyncio.run(asyncio.wait_for(test(), 120))
-
-
-def assert_problem(answer: httpx.Response, status: int, detail: str = "") -> None:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    assert detail in body["detail"]
-    assert body["detail"].isprintable()
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -1,9 +1,10 @@
 """`serve.features` with a counted encoder: encoded once, kept as it arrives, given up when nobody waits any more."""
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -127,3 +128,44 @@ def test_two_secrets_give_two_names_to_the_same_words(manifest: Manifest) -> Non
     one, two, same = (Features(manifest, cache, {}, secret).key(words("a")[0]) for secret in (b"one", b"two", b"one"))
     assert one != two
     assert one == same
+
+
+CALLER: contextvars.ContextVar[str] = contextvars.ContextVar("caller", default="nobody")
+
+
+class Overheard(Batcher[Any, Any]):
+    """Notes in whose context it is asked."""
+
+    def __init__(self, call: Encoder) -> None:
+        super().__init__(call, Limits(1, slots=1))
+        self.asked_by: list[str] = []
+
+    async def submit(self, item: Any, waited: Callable[[float], None] = lambda ms: None) -> Any:
+        self.asked_by.append(CALLER.get())
+        return await super().submit(item, waited)
+
+
+class NotedCache(FeatureCache):
+    """Notes in whose context it is written."""
+
+    written_by: ClassVar[list[str]] = []
+
+    async def put(self, features: Any) -> None:
+        self.written_by.append(CALLER.get())
+        await super().put(features)
+
+
+def test_what_outlives_a_request_carries_nothing_of_it(manifest: Manifest) -> None:
+    """In a request's context Serve would cancel what others wait for as soon as that request ends."""
+
+    async def test() -> None:
+        encoder = Encoder(manifest.config.towers["text"].embedding_dim)  # type: ignore[union-attr]
+        batcher, cache = Overheard(encoder), NotedCache(LocalTier(10**6), None, ttl_s=60, photo_ttl_s=60)
+        features = Features(manifest, cache, {"garment_words": batcher}, b"secret")
+        CALLER.set("the first request")
+        encoder.gate.release()
+        await features.get(words("a"), Timings())
+        await settle()
+        assert (batcher.asked_by, cache.written_by) == (["nobody"], ["nobody"])
+
+    run(test)

@@ -22,7 +22,18 @@ from ray import serve
 
 from serve.graph import build
 from tests.redis_server import RedisServer
-from tests.serving import PARTS, Case, assert_equal, encoded, garment_image, photo, reference, untrained_checkpoint, variant
+from tests.serving import (
+    PARTS,
+    Case,
+    assert_equal,
+    assert_problem,
+    encoded,
+    garment_image,
+    photo,
+    reference,
+    untrained_checkpoint,
+    variant,
+)
 from tryon_core.catalogue import SAMPLE
 from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
 
@@ -114,13 +125,23 @@ def test_an_answer_has_the_fields_of_the_api(graph: Graph) -> None:
         "model",
     }
     (best,) = body["recommendations"]
-    assert set(best) == {"garment_id", "size", "match", "confidence", "fit", "sizes", "reasons"}
+    assert set(best) == {"garment_id", "size", "match", "confidence", "fit", "sizes", "reasons", "explanation"}
     assert best["confidence"] == best["fit"]["fit"]
     assert sum(best["fit"].values()) == pytest.approx(1, abs=1e-4)
     assert answer.headers["x-request-id"]
     assert "," not in answer.headers["x-request-id"]
     stages = [entry.split(";")[0].strip() for entry in answer.headers["server-timing"].split(",")]
     assert stages == ["queue", "cache", "image", "text", "fusion"]
+
+
+def test_an_explanation_travels_the_graph(graph: Graph) -> None:
+    answer = graph.http.post("/v1/recommendations", json=Case().body() | {"explain": True})
+    assert answer.status_code == 200, answer.text
+    for garment in answer.json()["recommendations"]:
+        told = garment["explanation"]["match"]
+        total = told["base"] + sum(told["parts"].values())
+        assert 1 / (1 + np.exp(-total)) == pytest.approx(garment["match"], abs=1e-3)
+        assert {"165 cm", "55 kg"} <= {word["text"] for word in told["words"]["shopper_words"]}
 
 
 def test_predict_answers_a_photo_and_a_sentence(graph: Graph) -> None:
@@ -172,23 +193,11 @@ BAD_IMAGES = {
 def test_a_bad_image_gets_its_status_and_one_sentence(graph: Graph, what: str) -> None:
     content, status = BAD_IMAGES[what]
     answer = graph.http.post("/v1/predict", files={"image": ("me.jpg", content)}, data={"text": "M"})
-    _assert_problem(answer, status, "/image")
+    assert_problem(answer, status, pointer="/image")
     inline = Case().body()
     inline["garments"][1]["image_base64"] = base64.b64encode(content).decode()
-    _assert_problem(graph.http.post("/v1/recommendations", json=inline), status, "/garments/1/image_base64")
+    assert_problem(graph.http.post("/v1/recommendations", json=inline), status, pointer="/garments/1/image_base64")
     assert graph.http.post("/v1/recommendations", json=Case().body()).status_code == 200
-
-
-def _assert_problem(answer: httpx.Response, status: int, pointer: str = "") -> None:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    assert body["status"] == status
-    assert {"type", "title", "detail", "request_id"} <= set(body)
-    assert "Traceback" not in answer.text
-    assert "\n" not in body["detail"]
-    if pointer:
-        assert body["errors"][0]["pointer"] == pointer
 
 
 def _with(path: str, value: Any) -> dict[str, Any]:
@@ -225,7 +234,7 @@ BAD_FIELDS = [
 @pytest.mark.parametrize(("pointer", "value"), BAD_FIELDS)
 def test_a_wrong_field_is_named(graph: Graph, pointer: str, value: Any) -> None:
     answer = graph.http.post("/v1/recommendations", json=_with(pointer, value))
-    _assert_problem(answer, 422)
+    assert_problem(answer, 422)
     assert answer.json()["errors"][0]["pointer"].startswith(pointer)
 
 
@@ -237,34 +246,34 @@ def test_whole_numbers_are_numbers_too(graph: Graph) -> None:
 
 def test_other_bad_requests_get_their_status(graph: Graph) -> None:
     post = graph.http.post
-    _assert_problem(post("/v1/recommendations", content=b"{not json"), 400)
-    _assert_problem(post("/v1/recommendations", content=b"\xff\xfe"), 400)
-    _assert_problem(post("/v1/recommendations", content=b""), 400)
-    _assert_problem(post("/v1/predict", content=b"no form"), 400)
-    _assert_problem(post("/v1/predict", data={"text": ""}, files={"garment_text": (None, "x")}), 422, "/image")
-    _assert_problem(post("/v1/predict", files={"image": photo(), "extra": (None, "1")}), 422, "/extra")
-    _assert_problem(post("/v1/predict", files={"text": (None, "x" * 2**20)}), 413)
-    _assert_problem(post("/v1/predict", files={"text": (None, "x" * 20_000)}), 413, "/text")
-    _assert_problem(post("/v1/recommendations", json={"shopper": {"text": "x" * 2**20}, "garments": [{"id": "a"}]}), 422)
-    _assert_problem(post("/v1/recommendations", content=b" " * (25 * 2**20)), 413)
+    assert_problem(post("/v1/recommendations", content=b"{not json"), 400)
+    assert_problem(post("/v1/recommendations", content=b"\xff\xfe"), 400)
+    assert_problem(post("/v1/recommendations", content=b""), 400)
+    assert_problem(post("/v1/predict", content=b"no form"), 400)
+    assert_problem(post("/v1/predict", data={"text": ""}, files={"garment_text": (None, "x")}), 422, pointer="/image")
+    assert_problem(post("/v1/predict", files={"image": photo(), "extra": (None, "1")}), 422, pointer="/extra")
+    assert_problem(post("/v1/predict", files={"text": (None, "x" * 2**20)}), 413)
+    assert_problem(post("/v1/predict", files={"text": (None, "x" * 20_000)}), 413, pointer="/text")
+    assert_problem(post("/v1/recommendations", json={"shopper": {"text": "x" * 2**20}, "garments": [{"id": "a"}]}), 422)
+    assert_problem(post("/v1/recommendations", content=b" " * (25 * 2**20)), 413)
     long = {"text": "x " * 4_000, "profile": {"preferences": "y " * 4_000}}
-    _assert_problem(post("/v1/recommendations", json={"shopper": long, "garments": [{"id": "a"}]}), 413, "/shopper")
+    assert_problem(post("/v1/recommendations", json={"shopper": long, "garments": [{"id": "a"}]}), 413, pointer="/shopper")
     wordy = {"id": "a", "title": "x " * 4_000, "description": "y " * 4_000}
-    _assert_problem(post("/v1/recommendations", json={"garments": [{"id": "b"}, wordy]}), 413, "/garments/1")
+    assert_problem(post("/v1/recommendations", json={"garments": [{"id": "b"}, wordy]}), 413, pointer="/garments/1")
     cut = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nM and more'
-    _assert_problem(post("/v1/predict", content=cut, headers={"Content-Type": "multipart/form-data; boundary=b"}), 400)
+    assert_problem(post("/v1/predict", content=cut, headers={"Content-Type": "multipart/form-data; boundary=b"}), 400)
     other_method = graph.http.get("/v1/predict")
-    _assert_problem(other_method, 405)
+    assert_problem(other_method, 405)
     assert other_method.headers["allow"] == "POST"
-    _assert_problem(graph.http.get("/nowhere"), 404)
+    assert_problem(graph.http.get("/nowhere"), 404)
     for wrong in ("x", "0", "9" * 5_000):
         late = post("/v1/recommendations", json=Case().body(), headers={"X-Request-Timeout-Ms": wrong})
-        _assert_problem(late, 422)
+        assert_problem(late, 422)
 
 
 def test_a_body_of_many_wrong_garments_is_refused_at_the_first(graph: Graph) -> None:
     answer = graph.http.post("/v1/recommendations", json={"garments": [{}] * 200_000})
-    _assert_problem(answer, 422, "/garments/0/id")
+    assert_problem(answer, 422, pointer="/garments/0/id")
     assert len(answer.json()["errors"]) == 1
 
 
@@ -281,7 +290,7 @@ def test_a_deadline_that_has_passed_is_told(graph: Graph) -> None:
     body = Case().body()
     body["garments"] = [body["garments"][0] | {"id": f"g{n}", "title": f"new {n}"} for n in range(150)]
     answer = graph.http.post("/v1/recommendations", json=body, headers={"X-Request-Timeout-Ms": "1"})
-    _assert_problem(answer, 504)
+    assert_problem(answer, 504)
 
 
 def test_health_metrics_openapi_and_page_answer(graph: Graph) -> None:

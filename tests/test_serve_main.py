@@ -132,7 +132,6 @@ def test_a_run_that_fails_ends_with_status_one_and_one_line(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(command, "read_manifest", lambda url: None)
     monkeypatch.setattr(command, "_application", lambda settings: None)
     monkeypatch.setattr(command, "_require_free", lambda host, port: None)
     monkeypatch.setattr(command, "_run", fail)
@@ -149,6 +148,7 @@ def test_a_run_that_fails_ends_with_status_one_and_one_line(
         ({"max_garments": 7}, "max_garments", 7),
         ({"timeout_ms": "250"}, "timeout_ms", 250.0),
         ({"timeout_ms": 250}, "timeout_ms", 250.0),
+        ({"modality_weights": "person_mask:2"}, "modality_weights", "person_mask:2"),
     ],
 )
 def test_settings_are_read_from_text_and_from_data(args: dict[str, Any], field: str, value: Any) -> None:
@@ -161,7 +161,8 @@ def test_settings_are_read_from_text_and_from_data(args: dict[str, Any], field: 
 @pytest.mark.parametrize(
     "args",
     [{"max_garments": 1.5}, {"max_garments": "1.5"}, {"timeout_ms": "inf"}, {"timeout_ms": "nan"}, {"max_requests": 0},
-     {"cache": "redis://h:99999"}, {"cache": 3}, {"nothing": 1}, {"cache_bytes": None}],
+     {"cache": "redis://h:99999"}, {"cache": 3}, {"nothing": 1}, {"cache_bytes": None},
+     *({"modality_weights": wrong} for wrong in ("size", "size:0", "size:-1", "size:inf", "size:2,size:3", "size=2"))],
 )  # fmt: skip
 def test_wrong_settings_are_refused(args: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="expected"):

@@ -1,16 +1,14 @@
 """The body table reproduces the survey's joint statistics and holds nobody's row."""
 
-import csv
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from train.data import bodies
-from train.data.bodies import SEXES, SURVEYED, TRAITS, draw_bodies, moments, summarise
+from train.data.bodies import SEXES, SURVEYED, TRAITS, draw_bodies, moments
 from tryon_core.batch import MEASUREMENTS
-from tryon_core.errors import ConfigError, InputError
+from tryon_core.errors import ConfigError
 
 
 @pytest.mark.parametrize("sex", SEXES)
@@ -53,22 +51,6 @@ def test_spread_widens_the_public() -> None:
     assert ratio == pytest.approx(1.5, rel=1e-3)
 
 
-def test_a_table_summarised_from_a_survey_draws_that_surveys_people(tmp_path: Path) -> None:
-    known, columns = draw_bodies(3_000, np.random.default_rng(4), female_share=1), list(bodies._COLUMNS.items())
-    for sex in SEXES:
-        with (tmp_path / f"{sex}.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow([*(column for _, column in columns), *bodies._HEAD])
-            rows = np.column_stack([known.column(trait) for trait, _ in columns]) * 10
-            head = known.column("head_height_cm")[:, None] * 10
-            writer.writerows(np.column_stack([rows, head - 0.83 * 120, np.full_like(head, 120)]).tolist())
-    table = json.loads(json.dumps(summarise(tmp_path)))
-    mean, covariance = moments("male", table)
-    logs = np.log(known.values[:, : len(SURVEYED)].astype(np.float64))
-    np.testing.assert_allclose(mean, logs.mean(axis=0), atol=2e-5)
-    np.testing.assert_allclose(covariance, np.cov(logs, rowvar=False), atol=1e-6)
-
-
 def test_the_shipped_table_is_small_and_its_covariances_are_positive() -> None:
     path = Path(bodies.__file__).with_name("bodies.json")
     assert path.stat().st_size < 60_000
@@ -76,10 +58,8 @@ def test_the_shipped_table_is_small_and_its_covariances_are_positive() -> None:
         assert np.linalg.eigvalsh(moments(sex)[1]).min() > 0
 
 
-def test_wrong_input_is_named(tmp_path: Path) -> None:
+def test_wrong_input_is_named() -> None:
     with pytest.raises(ConfigError, match="waist_cm"):
         draw_bodies(1, np.random.default_rng(0)).column("wast_cm")
     with pytest.raises(ConfigError, match="female_share"):
         draw_bodies(1, np.random.default_rng(0), female_share=2)
-    with pytest.raises(InputError, match=r"female\.csv"):
-        summarise(tmp_path)

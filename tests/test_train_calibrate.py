@@ -8,8 +8,8 @@ import pytest
 from tests.synthetic import make_rows
 from train.calibrate import calibrate, half_widths, minimum, temperature, temperatures
 from train.config import TrainConfig
-from train.evaluate import part_sets
-from train.loop import build_model
+from train.evaluate import embed, fuse_known, part_sets
+from train.loop import Place, build_model, fit
 from tryon_core.batch import MEASUREMENTS
 from tryon_core.presets import preset
 from tryon_core.tasks import Body
@@ -74,3 +74,26 @@ def test_a_model_gets_temperatures_and_intervals_for_all_that_may_be_known() -> 
     assert set(found["temperature"]) == {"fit", "match"}
     assert set(found["body_half_width"]) == set(part_sets(preset("tiny")))
     assert found["body_half_width"]["both"]["height_cm"] > 0
+
+
+def test_one_temperature_serves_whatever_is_known_alike() -> None:
+    rng = np.random.default_rng(3)
+    honest = rng.normal(0, 1.5, 20_000).astype(np.float32)
+    kept = (rng.random(20_000) < _sigmoid(honest)).astype(np.float32)
+    sure, unsure = {"match": (3 * honest)[:, None]}, {"match": honest[:, None]}
+    found = temperatures([sure, unsure], {"match": kept})["match"]
+    both = temperature("match", np.concatenate([sure["match"], unsure["match"]]), np.concatenate([kept, kept]))
+    assert found == both
+    assert (
+        temperatures([unsure], {"match": kept})["match"] < found - 0.2 < temperatures([sure], {"match": kept})["match"] - 0.4
+    )
+
+
+def test_a_models_temperature_is_of_all_that_may_be_known_together() -> None:
+    rows = make_rows(preset("tiny"), 96)
+    model = build_model(TrainConfig(model=preset("tiny")), rows)
+    fit(model, rows, TrainConfig(model=preset("tiny"), epochs=8, batch_size=48), lambda event: None, place=Place())
+    told = fuse_known(model, embed(model, rows), rows)
+    found = calibrate(model, rows)["temperature"]
+    assert found == temperatures([*told.values()], rows.targets)
+    assert all(found != temperatures([own], rows.targets) for own in told.values())

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.serving import untrained_checkpoint
 from train.__main__ import _parser as parser
 from train.__main__ import fit_config, main, source_options
+from tryon_core.presets import preset
 
 
 @pytest.mark.cluster
@@ -23,7 +25,10 @@ def test_fit_writes_a_checkpoint_that_evaluate_scores(
     assert main(["evaluate", "--checkpoint", out, "--data", "sim", "--smoke"]) == 0
     scores = json.loads(capfd.readouterr().out)
     assert {"small", "fit", "large"} == set(scores["fit"]["auc"])
-    assert {"auc_mean", "nll", "ece", "accuracy", "oracle", "prior"} <= set(scores["fit"])
+    assert {"auc_mean", "nll", "ece", "accuracy", "macro_f1", "oracle", "oracle_blind", "prior", "interval"} <= set(
+        scores["fit"]
+    )
+    assert {"by_group", "coverage"} <= set(scores)
     assert {"returning", "both", "words", "photo", "nothing"} == set(scores["by_parts"])
     stored = json.loads((tmp_path / "model" / "config.json").read_text())["metrics"]
     assert stored["val"]["match"]["num"] == scores["match"]["num"]
@@ -44,6 +49,21 @@ def test_more_workers_than_there_are_end_with_status_two(
     out = str(tmp_path / "model")
     assert main(["fit", "--preset", "tiny", "--data", "sim", "--out", out, "--smoke", "--num-workers", "64"]) == 2
     assert "expected at most 8 workers on a cluster of 8 CPUs, got 64" in caplog.messages
+
+
+def test_evaluate_writes_one_object_on_standard_output_and_pictures_where_it_is_asked_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, plots = untrained_checkpoint(tmp_path / "model", preset("tiny")), tmp_path / "plots"
+    line = ["evaluate", "--checkpoint", url, "--data", "sim", "--smoke", "--shoppers", "150", "--resamples", "5"]
+    assert main([*line, "--plots", str(plots)]) == 0
+    told = capsys.readouterr().out
+    assert told.count("\n") == 1
+    scores = json.loads(told)
+    assert len(scores["fit"]["interval"]["nll"]) == 2
+    assert {"by_parts", "by_group", "groups_behind", "worth", "size"} <= set(scores)
+    assert scores["size"]["top1"]["oracle"] <= 1
+    assert {"reliability.png", "confusion.png", "ablation.png"} <= {path.name for path in plots.iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -158,3 +158,34 @@ def test_what_a_service_may_know_follows_from_the_presets_parts() -> None:
 
 def test_rounded_scores_are_json_without_nan() -> None:
     assert rounded({"a": {"b": 0.123456789, "c": float("nan")}, "n": 3}) == {"a": {"b": 0.12346, "c": None}, "n": 3}
+    assert rounded({"ends": (0.123456789, float("nan")), "bins": [{"num": 2}]}) == {
+        "ends": [0.12346, None],
+        "bins": [{"num": 2}],
+    }
+
+
+def test_intervals_are_told_where_they_are_asked_for_and_change_no_score(model: Model, rows: Rows) -> None:
+    plain, sure = evaluate(model, rows), evaluate(model, rows, num_resamples=30)
+    for task in ("fit", "match", "body", "category", "taste_cut"):
+        assert "interval" not in plain[task]
+        assert {**sure[task], "interval": None} == {**plain[task], "interval": None}
+    assert set(sure["fit"]["interval"]) == {"auc_mean", "auc", "nll", "brier", "ece", "accuracy", "macro_f1"}
+    for known, own in sure["by_parts"].items():
+        assert set(own["fit"]["interval"]) == set(own["fit"]) - {"interval"}, known
+    low, high = sure["body"]["interval"]["mae_cm"]
+    assert low < sure["body"]["mae_cm"] < high
+
+
+def test_orders_of_one_shopper_are_resampled_together(model: Model, rows: Rows) -> None:
+    alone = evaluate(model, rows, num_resamples=200)["fit"]["interval"]["nll"]
+    few = replace(rows, extra={"shopper": rows.parts["person_mask"].index})
+    together = evaluate(model, few, num_resamples=200)["fit"]["interval"]["nll"]
+    assert together != alone
+
+
+def test_coverage_is_told_of_a_checkpoints_intervals(model: Model, rows: Rows) -> None:
+    wide = {known: {"height_cm": 1000.0} for known in ("both", "words", "photo", "nothing")}
+    assert "coverage" not in evaluate(model, rows)
+    found = evaluate(model, rows, half_widths=wide)["coverage"]
+    assert found["overall"] == 1.0
+    assert found["nothing"] == {"mean": 1.0, "height_cm": 1.0}

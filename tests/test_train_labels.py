@@ -29,7 +29,7 @@ def test_probabilities_sum_to_one_and_small_grows_with_the_body() -> None:
     assert (fit > 0).all()
     assert (np.diff(fit[:, 0]) > 0).all()
     assert (np.diff(fit[:, 2]) < 0).all()
-    assert fit[200, 1] > 0.9
+    assert fit[200, 1] > 0.85
 
 
 def test_a_body_of_exactly_the_charts_girths_has_no_tightness_and_the_tightest_girth_counts_most() -> None:
@@ -75,6 +75,28 @@ def test_kept_grows_with_fit_and_with_taste() -> None:
     assert (liked > disliked + 0.2).all()
 
 
+def test_cloth_that_gives_is_less_often_too_small_and_as_often_too_large() -> None:
+    latent = np.linspace(-3, 3, 61)
+    stiff, half, full = (fit_probabilities(latent, stretch) for stretch in (0.0, 0.5, 1.0))
+    assert (full[:, 0] < half[:, 0]).all()
+    assert (half[:, 0] < stiff[:, 0]).all()
+    np.testing.assert_array_equal(stiff[:, 2], full[:, 2])
+    np.testing.assert_allclose(fit_probabilities(latent + labels.STRETCH_STEPS, 1.0)[:, 0], stiff[:, 0])
+
+
+def test_usual_sizes_name_two_systems_and_grow_with_the_body() -> None:
+    rng = np.random.default_rng(3)
+    middle = labels._MIDDLE["women"]
+    pairs = [labels.usual_sizes("women", middle, rng) for _ in range(300)]
+    assert all(first != second for first, second in pairs)
+    letters = [label for pair in pairs for label in pair if label in "SML"]
+    assert letters.count("M") > 0.7 * len(letters)
+    assert any(first.startswith("EU") for first, _ in pairs)
+    assert any(first.startswith("US") for first, _ in pairs)
+    large = [labels.usual_sizes("women", middle + 14, rng)[0] for _ in range(100)]
+    assert not {"XS", "S", "M", "EU 36", "EU 38"} & set(large)
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ConfigError, match="dress"):
         labels.relevant_girths("dres")
@@ -88,4 +110,4 @@ def test_labels_import_neither_the_renderers_nor_the_phrases() -> None:
     code = "import sys, train.data.labels; print(' '.join(sorted(name for name in sys.modules if 'train' in name)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "train.data.labels" in loaded
-    assert not {"train.data.figures", "train.data.products", "train.data.phrases", "train.data.sim"} & set(loaded)
+    assert not {f"train.data.{name}" for name in ("figures", "views", "products", "phrases", "blurbs", "sim")} & set(loaded)

@@ -236,6 +236,44 @@ def test_the_mean_gradient_of_two_workers_is_that_of_one_however_their_rows_diff
         np.testing.assert_allclose((one[name] + two[name]) / 2, gradient, atol=1e-4 * scale, err_msg=name)
 
 
+def _words_and_sizes() -> ModelConfig:
+    """A model without images, whose layers normalise by nothing of the batch."""
+    tiny = preset("tiny")
+    parts = {part: tower for part, tower in tiny.parts.items() if not isinstance(tiny.towers[tower], ImageTower)}
+    return replace(tiny, parts=parts, towers={tower: tiny.towers[tower] for tower in parts.values()})
+
+
+def _one_step(place: Place) -> dict[str, np.ndarray]:
+    """Fit one step on rows of which few have a known fit, so that two workers know different numbers of them."""
+    rows = make_rows(_words_and_sizes(), 32)
+    rows = Rows(rows.parts, {**rows.targets, "fit": np.where(np.arange(32) < 5, 1, -1)})
+    config = TrainConfig(
+        model=_words_and_sizes(), epochs=1, batch_size=32, optimizer="sgd", learning_rate=0.5, schedule="constant",
+        warmup_share=0.0, grad_clip=1e9, **PLAIN,
+    )  # fmt: skip
+    model = build_model(config, rows)
+    fit(model, rows, config, lambda event: None, place=place)
+    return {name: tensor.detach().numpy() for name, tensor in model.named_parameters()}
+
+
+def _one_step_of_two(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+
+    def shared(module: torch.nn.Module) -> torch.nn.Module:
+        return torch.nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
+
+    np.savez(f"{folder}/{rank}.npz", **_one_step(Place(rank, 2, shared)))
+    dist.destroy_process_group()
+
+
+def test_a_step_of_two_workers_is_that_of_one_however_many_targets_each_knows(tmp_path: Path) -> None:
+    mp.spawn(_one_step_of_two, args=(str(tmp_path),), nprocs=2)
+    two = np.load(tmp_path / "0.npz")
+    for name, weights in _one_step(Place()).items():
+        np.testing.assert_allclose(two[name], weights, atol=2e-5, err_msg=name)
+
+
 @pytest.mark.slow
 def test_two_workers_end_with_the_same_weights_and_tell_the_same_loss(tmp_path: Path) -> None:
     mp.spawn(_fit_on, args=(str(tmp_path),), nprocs=2)

@@ -4,7 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from train.data.products import CLOTHES, COLOURS, CUTS, render_product
+from train.data.cuts import CUTS, half_outline, seams
+from train.data.fabrics import WEAVES
+from train.data.products import CLOTHES, COLOURS, render_product
 from tryon_core.batch import PATTERNS
 from tryon_core.errors import ConfigError
 
@@ -38,6 +40,55 @@ def test_a_looser_cut_is_wider() -> None:
     assert widths == sorted(widths)
     assert widths[2] > 1.2 * widths[0]
     assert set(CUTS) == {"slim", "regular", "loose"}
+
+
+@pytest.mark.parametrize("category", CLOTHES)
+def test_every_category_shows_its_cut(category: str) -> None:
+    filled = [
+        np.mean(
+            [
+                cloth_of(render_product(category, "navy", "plain", cut, np.random.default_rng(seed))).mean()
+                for seed in range(6)
+            ]
+        )
+        for cut in ("slim", "regular", "loose")
+    ]
+    assert filled[1] > 1.07 * filled[0]
+    assert filled[2] > 1.07 * filled[1]
+
+
+@pytest.mark.parametrize("category", CLOTHES)
+def test_an_outline_is_on_the_middle_at_its_ends_alone_and_inside_the_picture(category: str) -> None:
+    for seed, cut in enumerate(list(CUTS) * 5):
+        half = half_outline(category, cut, np.random.default_rng(seed))
+        assert [x == 0 for x, _ in half] == [True, *[False] * (len(half) - 2), True]
+        assert all(0 <= x < 0.52 and 0.04 < y < 0.99 for x, y in half)
+        lines, dots = seams(category, half, np.random.default_rng(seed))
+        assert lines
+        assert all(abs(x) < 0.52 and 0 < y < 1 for line in [*lines, dots] for x, y in line)
+
+
+def test_a_weave_shows_where_it_does_in_life_and_less_than_a_pattern() -> None:
+    photos = {
+        weave: render_product("skirt", "blue", "plain", "regular", np.random.default_rng(5), weave=weave).astype(float)
+        for weave in WEAVES
+    }
+    np.testing.assert_array_equal(photos["woven"], photos["jersey"])
+    striped = render_product("skirt", "blue", "striped", "regular", np.random.default_rng(5)).astype(float)
+    strongest = np.abs(striped - photos["woven"])[40:60, 40:56].mean()
+    for weave in ("rib", "denim", "knit"):
+        assert 0.5 < np.abs(photos[weave] - photos["woven"])[40:60, 40:56].mean() < 0.5 * strongest
+
+
+def test_backdrops_are_light_and_differ() -> None:
+    corners = np.array(
+        [
+            render_product("t-shirt", "navy", "plain", "slim", np.random.default_rng(seed), 48)[:6, :6].mean()
+            for seed in range(80)
+        ]
+    )
+    assert corners.min() > 170
+    assert corners.std() > 10
 
 
 def test_patterns_differ_and_plain_is_the_calmest() -> None:

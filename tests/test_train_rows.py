@@ -190,10 +190,15 @@ def test_lines_out_of_the_order_of_time_are_refused() -> None:
         replay([lines[1], lines[0]])
 
 
-@pytest.mark.parametrize("spec", ["sin", "table:orders.csv", "sim:5"])
+@pytest.mark.parametrize("spec", ["sin", "orders.csv", ""])
 def test_an_unknown_source_is_told_with_those_that_there_are(spec: str) -> None:
-    with pytest.raises(ConfigError, match="expected data source to be one of sim, got"):
+    with pytest.raises(ConfigError, match=f"expected data source to be one of .*sim.*, got '{spec}'"):
         load_data(spec, preset("tiny"), SimConfig())
+
+
+def test_an_argument_that_the_simulated_shop_does_not_take_is_refused() -> None:
+    with pytest.raises(ConfigError, match="expected source sim without an argument, got '5'"):
+        load_data("sim:5", preset("tiny"), SimConfig())
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +221,12 @@ def test_the_simulated_shop_fills_every_part_of_the_preset(shop_rows: dict[str, 
 
 def test_fitted_and_scored_people_differ(shop_rows: dict[str, Rows]) -> None:
     assert not set(shop_rows["train"].extra["shopper"]) & set(shop_rows["val"].extra["shopper"])
-    assert sum(len(rows) for rows in shop_rows.values()) == 300
+    assert 200 < sum(len(rows) for rows in shop_rows.values()) < 300
+
+
+def test_nobody_is_fitted_on_a_brand_set_aside(shop_rows: dict[str, Rows]) -> None:
+    assert set(shop_rows["train"].extra["group_brand"]) == {"seen"}
+    assert 0 < (shop_rows["val"].extra["group_brand"] == "unseen").mean() < 0.6
 
 
 def test_oracle_probabilities_come_with_the_rows(shop_rows: dict[str, Rows]) -> None:

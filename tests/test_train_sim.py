@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from train.data.sim import Shop, SimConfig, blemish, build_shop, image_of, mask_of, photo_of, truth
+from train.data.sim import Shop, SimConfig, build_shop, image_of, mask_of, photo_of, truth
 from tryon_core.errors import ConfigError, InputError
 
 SMALL = SimConfig(seed=5, shoppers=60, garments=40, brands=6, orders=400)
@@ -94,6 +94,46 @@ def test_held_out_people_are_a_known_share() -> None:
     assert shop().holdout.mean() == pytest.approx(0.15, abs=0.03)
 
 
+def test_brands_set_aside_are_whole_and_a_known_share() -> None:
+    numbers = np.array([garment.brand_number for garment in shop().garments])
+    aside, kept = set(numbers[shop().unseen].tolist()), set(numbers[~shop().unseen].tolist())
+    assert not aside & kept
+    assert len(aside) == 12
+    names = {garment.brand_number: garment.brand for garment in shop().garments}
+    assert len(set(names.values())) == len(names)
+
+
+def test_cameras_set_aside_photograph_held_out_people_and_nobody_else() -> None:
+    used = {
+        held: {id(s.view.rig) for s, h in zip(shop().shoppers, shop().holdout, strict=True) if h == held}
+        for held in (True, False)
+    }
+    assert not used[True] & used[False]
+    assert (len(used[True]), len(used[False])) == (8, 32)
+
+
+@pytest.mark.parametrize(("num", "share", "aside"), [(1, 0.2, 0), (4, 0.1, 1), (10, 0.0, 0), (10, 1.0, 9)])
+def test_something_is_set_aside_and_never_all(num: int, share: float, aside: int) -> None:
+    built = build_shop(SimConfig(seed=2, shoppers=3, garments=60, orders=3, brands=num, unseen_share=share))
+    assert len({g.brand_number for g, unseen in zip(built.garments, built.unseen, strict=True) if unseen}) == aside
+
+
+def test_a_cloth_that_gives_is_less_often_called_small() -> None:
+    orders, stretch = shop().orders, np.array([garment.fabric.stretch for garment in shop().garments])
+    stiff, soft = ((orders.fit >= 0) & rows for rows in (stretch[orders.garment] == 0, stretch[orders.garment] > 0.6))
+    assert (orders.fit[soft] == 0).mean() < 0.6 * (orders.fit[stiff] == 0).mean()
+
+
+def test_about_half_of_the_orders_come_back_and_what_is_not_wanted_almost_always() -> None:
+    orders = shop().orders
+    assert 0.4 < orders.kept.mean() < 0.55
+    avoids = [set(shop().shoppers[at].avoids) for at in orders.shopper]
+    traits = [{g.colour, g.cut, g.pattern} for g in (shop().garments[at] for at in orders.garment)]
+    against = np.array([bool(avoided & has) for avoided, has in zip(avoids, traits, strict=True)])
+    assert orders.kept[against].mean() < 0.6 * orders.kept[~against].mean()
+    assert auc(orders.oracle_kept, orders.kept == 1) > 0.82
+
+
 def test_pictures_do_not_depend_on_the_order_of_calls_and_takes_differ() -> None:
     first, second = build_shop(SMALL), build_shop(SMALL)
     forwards = [(mask_of(first, at, 96, 64), photo_of(first, at, 96, 64), image_of(first, at, 48)) for at in range(4)]
@@ -104,17 +144,6 @@ def test_pictures_do_not_depend_on_the_order_of_calls_and_takes_differ() -> None
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one, other)
     assert np.mean(mask_of(first, 0, take=1) != mask_of(first, 0)) > 0.01
-
-
-def test_a_blemished_mask_is_still_mostly_the_person() -> None:
-    mask = np.zeros((192, 128), dtype=np.uint8)
-    mask[20:180, 40:90] = 255
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        faulty = blemish(mask, rng)
-        assert set(np.unique(faulty)) == {0, 255}
-        assert (faulty != mask).any()
-        assert ((faulty > 0) & (mask > 0)).sum() / ((faulty > 0) | (mask > 0)).sum() > 0.85
 
 
 def test_another_process_builds_the_same_shop_and_another_seed_another_one() -> None:
@@ -138,6 +167,7 @@ def digest(built: Shop) -> str:
         built.bodies.values,
         *vars(built.orders).values(),
         built.holdout,
+        built.unseen,
         mask_of(built, 3),
         image_of(built, 2),
     ):

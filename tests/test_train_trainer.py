@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+import train.export as export_module
 from tests.synthetic import make_rows
 from tests.test_train_loop import small_article
+from train.calibrate import calibrate
 from train.card import model_card
 from train.config import TrainConfig
 from train.evaluate import evaluate
@@ -107,6 +109,47 @@ def test_a_checkpoint_is_written_with_scores_history_and_card(tmp_path: Path) ->
     assert [path.name for path in out.parent.iterdir()] == ["model"]
 
 
+@pytest.mark.parametrize("step", ["calibrate", "evaluate"])
+def test_what_is_scored_and_calibrated_is_what_will_be_loaded(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights are rounded when they are stored; scores of the unrounded ones would be another model's."""
+    own, seen = getattr(export_module, step), []
+
+    def overheard(model: Model, *args: Any, **more: Any) -> Any:
+        seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return own(model, *args, **more)
+
+    monkeypatch.setattr(export_module, step, overheard)
+    config = TrainConfig(model=preset("tiny"))
+    export(str(tmp_path / "model"), Model(config.model), made(config), command="", date="")
+    stored = load_checkpoint(str(tmp_path / "model")).model.state_dict()
+    assert seen
+    for state in seen:
+        for name, tensor in stored.items():
+            assert torch.equal(state[name], tensor), name
+
+
+def test_rows_that_a_source_set_aside_are_calibrated_on_and_the_card_says_so(tmp_path: Path) -> None:
+    data = made(TrainConfig(model=preset("tiny")))
+    val = data.splits["val"]
+    torch.manual_seed(0)
+    model = Model(preset("tiny"))
+    halved = replace(val, extra={**val.extra, "calibrate": np.arange(len(val)) % 2 == 0})
+    cases = {
+        "same": (data, val, val),
+        "halves": (replace(data, splits={**data.splits, "val": halved}), halved.take(np.arange(0, 64, 2)), 32),
+        "split": (replace(data, splits={**data.splits, "calibration": data.splits["train"]}), data.splits["train"], val),
+    }
+    for name, (given, calibrated, scored) in cases.items():
+        scores = export(str(tmp_path / name), model, given, command="", date="", num_resamples=0)
+        found = load_checkpoint(str(tmp_path / name)).manifest.calibration
+        assert found["temperature"] == pytest.approx(calibrate(model, calibrated)["temperature"]), name
+        assert scores["match"]["num"] == (scored if isinstance(scored, int) else len(scored))
+        told = (tmp_path / name / "MODEL_CARD.md").read_text()
+        assert ("from the same shoppers" in told) == (name == "same")
+
+
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise OSError("the disk is full")
@@ -140,6 +183,47 @@ def test_the_card_says_what_it_is_how_it_was_made_and_what_it_is_not() -> None:
         assert told in card
     assert "| fit | nll | 0.5000 | 0.4000 | 0.8000 |" in card
     assert "| nothing | 0.7000 | 0.6000 |" in card
+    assert "from the same shoppers" in card
+    assert "Of no group was the score told apart." in card
+
+
+def _card(metrics: dict[str, Any]) -> str:
+    return model_card(preset("base"), command="", date="", num_weights=1, data={}, metrics=metrics, apart=True)
+
+
+def test_the_card_names_large_groups_for_whom_the_model_is_worse_with_figures() -> None:
+    groups = {
+        "female": {"num": 5000, "fit_auc_mean": 0.81, "fit_auc_lag": 0.01},
+        "male": {"num": 1200, "fit_auc_mean": 0.78, "fit_auc_lag": 0.04},
+        "unknown": {"num": 900, "fit_auc_mean": 0.62, "fit_auc_lag": 0.2},
+    }
+    metrics = {"fit": {"auc_mean": 0.82}, "by_group": {"sex": groups}}
+    card = _card(metrics)
+    assert "mean AUC of fit of 0.820" in card
+    assert "- sex male: 0.780, 0.040 behind, 1,200 rows" in card
+    assert "female:" not in card
+    assert "unknown:" not in card
+    fair = _card({**metrics, "by_group": {"sex": {"female": groups["female"]}}})
+    assert "none is more than 0.03 behind" in fair
+
+
+def test_the_card_tells_intervals_sizes_and_how_many_people_ranges_hold() -> None:
+    size = {
+        "num": 3000,
+        "num_sizes": 8.5,
+        "top1": {"model": 0.5, "usual": 0.3, "most_kept": 0.2},
+        "interval": {"top1": {"model": [0.48, 0.52]}},
+    }
+    coverage = {"num": 1500, "both": {"mean": 0.8, "waist_cm": 0.79}, "overall": 0.801}
+    worth = {"photo": {"nll_less": 0.02, "interval": {"nll_less": [0.01, 0.03]}}, "words": {"nll_less": 0.1}}
+    fit = {"nll": 0.5, "interval": {"nll": [0.4, 0.6]}}
+    card = _card({"fit": fit, "size": size, "coverage": coverage, "worth": worth})
+    assert "without the photo 0.0200 [0.0100, 0.0300] and without the words 0.1000 nats" in card
+    assert "from other shoppers" in card
+    assert "| fit | nll | 0.5000 [0.4000, 0.6000] |" in card
+    assert "| is the one that was ordered and fitted | 0.5000 [0.4800, 0.5200] | 0.3000 | 0.2000 |" in card
+    assert "Of 3,000 orders that were kept and fitted, 8.5 sizes each" in card
+    assert "hold 0.801 of 1,500 people; by what is known: both 0.800." in card
 
 
 def test_an_epoch_is_one_line_in_the_stated_form(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``python -m train fit``, ``evaluate``, ``sample`` and ``prepare``."""
+"""The command line: ``python -m train fit``, ``evaluate``, ``prepare`` and what writes samples and cards."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
+from tryon_core.augment import Augmentation
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
-from tryon_core.cli import OneLineParser
-from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
-from tryon_core.errors import TryonError
+from tryon_core.cli import OneLineParser, one_line
+from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS, ModelConfig
+from tryon_core.errors import ConfigError, TryonError
 from tryon_core.presets import PRESETS, preset
 
 from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
+from .data.rejects import told_aside
 from .data.sim import SimConfig
-from .sources import SPLITS, config_for
+from .mix import weighted
+from .resample import RESAMPLES
+from .sources import SOURCES, SPLITS, adapted, config_for
 
 log = logging.getLogger(__name__)
 
@@ -47,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except TryonError as err:
-        log.error("%s", _one_line(err))
+        log.error("%s", one_line(err))
         return 2
     except KeyboardInterrupt:
         log.error("interrupted")
         return 1
     except Exception as err:
         log.debug("what failed", exc_info=True)
-        log.error("%s: %s", type(err).__name__, _one_line(err))
+        log.error("%s: %s", type(err).__name__, one_line(err))
         return 1
     return 0
 
@@ -66,14 +69,32 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
         ConfigError: a name is unknown or a number is out of range.
     """
     model = with_choices(
-        preset(options.preset),
+        _start(options),
         image_encoder=options.image_encoder,
+        image_size=options.image_size,
+        denoise_sigma=options.denoise_sigma,
         text_encoder=options.text_encoder,
         fusion=options.fusion,
     )
+    for spec in options.data:
+        model = adapted(weighted(spec).spec, model)
     told = {f.name: value for f in fields(TrainConfig) if (value := getattr(options, f.name, None)) is not None}
-    start = config_for(options.data, TrainConfig(model=model))
-    return replace(start, **{**(SMOKE_RUN if options.smoke else {}), **told})
+    told |= {"frozen": tuple(options.frozen)} if options.frozen else {}
+    if not options.augment:
+        told |= {"augmentation": {}, "looks_augmentation": Augmentation()}
+    settled = TrainConfig(model=model)
+    for spec in options.data:
+        settled = config_for(weighted(spec).spec, settled)
+    return replace(settled, **{**(SMOKE_RUN if options.smoke else {}), **told})
+
+
+def _start(options: argparse.Namespace) -> ModelConfig:
+    """Return the named preset's config, or that of the checkpoint to start from where no preset is named."""
+    from tryon_core.manifest import read_manifest
+
+    if options.preset is None and options.init:
+        return read_manifest(options.init).config
+    return preset(options.preset or "base")
 
 
 def source_options(options: argparse.Namespace) -> SimConfig:
@@ -86,14 +107,17 @@ def _fit(options: argparse.Namespace) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from .export import check_free
+    from .mix import load_mixed
     from .progress import Display, told
-    from .sources import load_data
     from .trainer import cluster, train_checkpoint
 
     config = fit_config(options)
     check_free(options.out)
     with cluster(config):
-        data = load_data(options.data, config.model, source_options(options))
+        bad_rows = options.bad_rows or f"{options.out.rstrip('/')}.bad-rows.csv"
+        with told_aside(bad_rows) as tell:
+            data = load_mixed([weighted(spec) for spec in options.data], config.model, source_options(options))
+            tell(data.rejected)
         log.info("%d rows to fit on, %d to score on", *(len(data.splits[split]) for split in SPLITS))
         display = Display(bar=options.progress)
         scores = train_checkpoint(config, data, options.out, command=options.line, listener=display)
@@ -111,6 +135,28 @@ def _sample(options: argparse.Namespace) -> None:
     log.info("wrote %s: %d garments and a shopper", options.out, write_sample(about, Path(options.out)))
 
 
+def _data_card(options: argparse.Namespace) -> None:
+    from .data_card import write_data_card
+    from .export import check_free
+
+    check_free(options.out)
+    num_bytes = write_data_card(source_options(options), Path(options.out), options.line)
+    log.info("wrote %s: DATA_CARD.md and pictures, %d kB", options.out, num_bytes // 1000)
+
+
+def _table_sample(options: argparse.Namespace) -> None:
+    from .data.shop_table import ExportOptions, write_shop
+    from .data.sim import build_shop
+    from .export import check_free
+
+    drawn = SimConfig(
+        **{**SMOKE_DATA, **{name: n for name in SMOKE_DATA if (n := getattr(options, name, None)) is not None}}
+    )
+    check_free(options.out)
+    lines = write_shop(build_shop(drawn), Path(options.out), ExportOptions(images=options.images))
+    log.info("wrote %s: %d order lines", options.out, lines)
+
+
 def _prepare(options: argparse.Namespace) -> None:
     from .prepare import prepare_rtr
 
@@ -124,19 +170,46 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from .evaluate import evaluate
     from .export import rounded
+    from .plots import check_plots, draw
+    from .rows import halves
     from .sources import load_data
 
+    if options.plots:
+        check_plots()
     checkpoint = load_checkpoint(options.checkpoint or SHIPPED_CHECKPOINT)
-    data = load_data(options.data, checkpoint.model.config, source_options(options), (options.split,))
-    temperatures = checkpoint.manifest.calibration.get("temperature", {})
-    scores = rounded(evaluate(checkpoint.model, data.splits[options.split], temperatures))
+    spec = weighted(_one(options.data)).spec
+    with told_aside(options.bad_rows) as tell:
+        data = load_data(spec, checkpoint.model.config, source_options(options), (options.split,))
+        tell(data.rejected)
+    calibration = checkpoint.manifest.calibration
+    _, rows = halves(data.splits[options.split])
+    scores = rounded(
+        evaluate(
+            checkpoint.model,
+            rows,
+            calibration.get("temperature", {}),
+            half_widths=calibration.get("body_half_width", {}),
+            offered=data.offered.get(options.split),
+            num_resamples=options.resamples,
+        )
+    )
     answer = {"model": checkpoint.manifest.fingerprint, "split": options.split, "data": dict(data.about), **scores}
     sys.stdout.write(json.dumps(answer) + "\n")
+    if options.plots:
+        for path in draw(answer, Path(options.plots)):
+            log.info("drew %s", path)
+
+
+def _one(specs: Sequence[str]) -> str:
+    if len(specs) > 1:
+        raise ConfigError(f"expected one source to score on, got {' and '.join(specs)}: score each on its own")
+    return specs[0]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m train", description="Fit and score models of shopper and garment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|prepare")
+    names = "fit|evaluate|prepare|sample|data-card|table-sample"
+    commands = parser.add_subparsers(dest="command", required=True, metavar=names)
     fit = commands.add_parser("fit", help="fit a model and write a checkpoint folder")
     fit.set_defaults(run=_fit)
     _add_fit(fit)
@@ -144,12 +217,27 @@ def _parser() -> argparse.ArgumentParser:
     scoring.set_defaults(run=_evaluate)
     scoring.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
     scoring.add_argument("--split", default="val", help=f"one of {', '.join(SPLITS)}")
+    scoring.add_argument(
+        "--resamples", type=int, default=RESAMPLES, metavar="N", help="of shoppers, for 95 %% intervals; 0 for none"
+    )
+    scoring.add_argument("--plots", metavar="DIR", help="a folder for pictures of the scores; needs the extra plots")
     sample = commands.add_parser("sample", help="write the sample catalogue and shopper of a checkpoint's simulated shop")
     sample.set_defaults(run=_sample)
     sample.add_argument("--checkpoint", metavar="DIR", help="a checkpoint folder or URL; the shipped one unless given")
     sample.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    card = commands.add_parser("data-card", help="write the data card of a simulated shop, with pictures")
+    card.set_defaults(run=_data_card)
+    card.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    table = commands.add_parser("table-sample", help="write a small simulated shop as files that source table reads")
+    table.set_defaults(run=_table_sample)
+    table.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    table.add_argument("--images", type=int, default=96, metavar="PX", help="width of product photos; 0 for none")
+    for name in SMOKE_DATA:
+        table.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")
     for command in (fit, scoring):
-        _add_data(command)
+        _add_source(command)
+    for command in (fit, scoring, card):
+        _add_shop(command)
     prepare = commands.add_parser("prepare", help="make train, val and test tables from a published file")
     prepare.set_defaults(run=_prepare)
     prepare.add_argument("source", choices=("rtr",), help="which data the file is of")
@@ -160,32 +248,40 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", default="base", help=f"one of {', '.join(sorted(PRESETS))}")
+    parser.add_argument("--preset", help=f"one of {', '.join(sorted(PRESETS))}; base unless given, or what --init was")
+    parser.add_argument("--init", metavar="DIR", help="a checkpoint folder or URL whose weights fitting starts from")
     parser.add_argument("--out", required=True, metavar="DIR", help="a new folder or URL for the checkpoint")
-    parser.add_argument("--image-encoder", help=f"in place of the preset's: {', '.join(IMAGE_ENCODERS)}")
+    images = "in place of the preset's, of all image towers or of one by TOWER="
+    parser.add_argument("--image-encoder", metavar="[TOWER=]NAME", help=f"{images}: {', '.join(IMAGE_ENCODERS)}")
+    parser.add_argument("--image-size", metavar="[TOWER=]PX", help=f"{images}: rows, to which columns keep their proportion")
+    parser.add_argument("--denoise-sigma", metavar="[TOWER=]PX", help=f"{images}: blur before resizing; 0 for none")
+    parser.add_argument("--pretrained", metavar="FILE|package", help="what backbones start from: safetensors, or `package`")
+    parser.add_argument("--frozen", nargs="+", metavar="PART", help="image parts whose tower keeps its weights")
+    parser.add_argument("--no-augment", dest="augment", action="store_false", help="images as they are, not moved")
     parser.add_argument("--text-encoder", help=f"in place of the preset's: {', '.join(TEXT_ENCODERS)}")
     parser.add_argument("--fusion", help=f"in place of the preset's: {', '.join(FUSIONS)}")
     parser.add_argument("--optimizer", help=f"one of {', '.join(OPTIMIZERS)}")
     parser.add_argument("--schedule", help=f"one of {', '.join(SCHEDULES)}")
-    for name in ("epochs", "batch-size", "run-length", "num-workers"):
+    for name in ("epochs", "batch-size", "run-length", "num-workers", "looks-epochs", "looks-batch-size", "body-epochs"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
-    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip"):
+    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip", "looks-rate", "body-rate", "backbone-rate"):
         parser.add_argument(f"--{name}", type=float, metavar="F")
     parser.add_argument("--use-gpu", action="store_const", const=True, help="one GPU per worker")
     parser.add_argument("--no-progress", dest="progress", action="store_false", help="no progress bar")
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", required=True, metavar="SOURCE", help="where rows come from: sim, rtr:DIR")
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    told = f"where rows come from: {', '.join(SOURCES)}, an argument behind a colon; several with weights, as sim@0.2"
+    parser.add_argument("--data", required=True, nargs="+", action="extend", metavar="SOURCE[@WEIGHT]", help=told)
+    parser.add_argument("--bad-rows", metavar="FILE", help="where lines of a table that cannot be taken are written as CSV")
+
+
+def _add_shop(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="of what is drawn and of the model's first weights")
     parser.add_argument("--smoke", action="store_true", help="very little data and one epoch, to try the command")
     for name in ("shoppers", "garments", "orders"):
         parser.add_argument(f"--{name}", type=int, metavar="N", help=f"number of {name} to draw")
-
-
-def _one_line(err: BaseException) -> str:
-    lines: list[Any] = str(err).split("\n")
-    return " ".join(line.strip() for line in lines if line.strip()) or type(err).__name__
+    parser.add_argument("--bodies", metavar="DIR", help="draw people about those of a survey's female.csv and male.csv")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from tryon_core.batch import MEASUREMENTS
 from tryon_core.model import Model
 from tryon_core.tasks import TASKS, known
 
-from .evaluate import embed, fuse_known
+from .coverage import one_row_each
+from .evaluate import embed, fuse, fuse_known
 from .rows import Array, Rows
 
 CALIBRATED = ("fit", "match")
@@ -30,10 +31,10 @@ def calibrate(model: Model, rows: Rows) -> dict[str, Any]:
     """
     embedded = embed(model, rows)
     outputs = fuse_known(model, embedded, rows)
-    found: dict[str, Any] = {"temperature": temperatures([*outputs.values()], rows.targets)}
+    returning = fuse(model, embedded, rows)
+    found: dict[str, Any] = {"temperature": temperatures([returning, *outputs.values()], rows.targets)}
     if "body" in model.config.tasks:
-        shoppers = rows.extra.get("shopper", np.arange(len(rows)))
-        once = np.unique(shoppers, return_index=True)[1]  # people, not orders: who orders much counts no more
+        once = one_row_each(rows)
         found["body_half_width"] = {
             name: half_widths(own["body"][once], rows.targets["body"][once]) for name, own in outputs.items()
         }

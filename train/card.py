@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tryon_core.config import ModelConfig
+
+from .groups import LARGE, NAMED_FROM, behind
 
 _TEXT = """# {name}
 
@@ -17,13 +19,17 @@ and fit history it predicts {tasks}.
 - Data: {data}
 
 ## Scores
-Of shoppers that the model was not fitted on. Temperatures and intervals were taken from the same shoppers.
+Of shoppers that the model was not fitted on. Temperatures and ranges of measurements were taken from {calibrated} shoppers.
+In brackets, where told: the 95 % interval over resamples of the shoppers. `oracle` knows how outcomes were drawn.
 
 {table}
 
 By what is known of the shopper:
 
 {by_parts}
+{worth}{sizes}{coverage}
+## Groups
+{groups}
 
 ## Limits
 - Fitted and validated on a simulated shop only: bodies drawn from survey statistics, drawn figures and garments, invented
@@ -35,7 +41,14 @@ By what is known of the shopper:
 
 
 def model_card(
-    config: ModelConfig, *, command: str, date: str, num_weights: int, data: Mapping[str, Any], metrics: Mapping[str, Any]
+    config: ModelConfig,
+    *,
+    command: str,
+    date: str,
+    num_weights: int,
+    data: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    apart: bool = False,
 ) -> str:
     """Return the card's Markdown.
 
@@ -44,6 +57,7 @@ def model_card(
         date: the day of making, as it is to be shown.
         data: what the data source says of itself.
         metrics: what `evaluate` returned.
+        apart: whether the model was calibrated on other shoppers than were scored.
     """
     told = ", ".join(f"{key} {value}" for key, value in data.items())
     return _TEXT.format(
@@ -53,7 +67,12 @@ def model_card(
         command=command,
         num_weights=num_weights,
         data=told or "not stated",
-        table=_table(metrics),
+        calibrated="other" if apart else "the same",
+        worth=_worth(metrics.get("worth", {})),
+        sizes=_sizes(metrics.get("size", {})),
+        coverage=_coverage(metrics.get("coverage", {})),
+        groups=_groups(metrics),
+        table=_table({task: scores for task, scores in metrics.items() if task in config.tasks}),
         by_parts=_by_parts(metrics.get("by_parts", {})),
     )
 
@@ -61,20 +80,87 @@ def model_card(
 def _table(metrics: Mapping[str, Any]) -> str:
     lines = ["| task | score | model | oracle | prior |", "|---|---|---|---|---|"]
     for task, scores in metrics.items():
-        oracle, prior = scores.get("oracle", {}), scores.get("prior", {})
+        oracle, prior, sure = (scores.get(key, {}) for key in ("oracle", "prior", "interval"))
         for name, value in scores.items():
             if isinstance(value, float):
-                lines.append(f"| {task} | {name} | {value:.4f} | {_shown(oracle.get(name))} | {_shown(prior.get(name))} |")
+                others = f"{_shown(oracle.get(name))} | {_shown(prior.get(name))}"
+                lines.append(f"| {task} | {name} | {_shown(value, sure.get(name))} | {others} |")
     return "\n".join(lines)
 
 
 def _by_parts(by_parts: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    columns = [(task, key) for task, scores in by_parts.get("both", {}).items() for key in scores if key != "mae"]
+    told = by_parts.get("both", {}).items()
+    columns = [(task, key) for task, scores in told for key, value in scores.items() if isinstance(value, float)]
     lines = ["| known | " + " | ".join(f"{task} {key}" for task, key in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, scores in by_parts.items():
-        lines.append(f"| {name} | " + " | ".join(_shown(scores[task][key]) for task, key in columns) + " |")
+        cells = [_shown(scores[task][key], scores[task].get("interval", {}).get(key)) for task, key in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _shown(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _worth(worth: Mapping[str, Any]) -> str:
+    if not worth:
+        return ""
+    told = [f"the {part} {_shown(own['nll_less'], own.get('interval', {}).get('nll_less'))}" for part, own in worth.items()]
+    return f"\nNLL of fit that is less with both than without {' and without '.join(told)} nats.\n"
+
+
+def _sizes(size: Mapping[str, Any]) -> str:
+    """Return how often the right size comes first, beside choosing without a model; nothing where that is not told."""
+    if not size:
+        return ""
+    ways = [way for way in _WAYS if way in size["top1"]]
+    lines = ["| " + " | ".join(["size chosen", *(_WAYS[way] for way in ways)]) + " |", "|---" * (len(ways) + 1) + "|"]
+    for key, told in _QUESTIONS.items():
+        if key in size:
+            sure = size.get("interval", {}).get(key, {})
+            cells = [_shown(size[key].get(way), sure.get(way)) for way in ways]
+            lines.append("| " + " | ".join([told, *cells]) + " |")
+    return (
+        f"\nOf {size['num']:,} orders that were kept and fitted, {size['num_sizes']:.1f} sizes each:\n\n"
+        + "\n".join(lines)
+        + "\n"
+    )
+
+
+_WAYS = {"model": "model", "usual": "usual size", "most_kept": "most kept", "oracle": "oracle"}
+_QUESTIONS = {
+    "top1": "is the one that was ordered and fitted",
+    "best": "is the one most likely to fit",
+    "fits": "fits, on average",
+}
+
+
+def _coverage(coverage: Mapping[str, Any]) -> str:
+    if "overall" not in coverage:
+        return ""
+    known = {name: own["mean"] for name, own in coverage.items() if isinstance(own, Mapping)}
+    told = ", ".join(f"{name} {share:.3f}" for name, share in known.items())
+    share, num = coverage["overall"], coverage["num"]
+    return f"\n80 % ranges of measurements hold {share:.3f} of {num:,} people; by what is known: {told}.\n"
+
+
+def _groups(metrics: Mapping[str, Any]) -> str:
+    """Return the groups for which the model is worse than for all, or that there is none."""
+    by_group = metrics.get("by_group", {})
+    if not any(by_group.values()):
+        return "Of no group was the score told apart."
+    against = (
+        f"Against a mean AUC of fit of {metrics['fit']['auc_mean']:.3f} over all rows, among "
+        if "fit" in metrics
+        else "Among "
+    )
+    among = f"groups of {LARGE:,} or more by {', '.join(by_group)}"
+    worse = behind(by_group)
+    if not worse:
+        return f"{against}{among}, none is more than {NAMED_FROM} behind."
+    lines = [f"- {one.grouping} {one.group}: {one.auc:.3f}, {one.lag:.3f} behind, {one.num:,} rows" for one in worse]
+    return f"{against}{among}, these are more than {NAMED_FROM} behind:\n" + "\n".join(lines)
+
+
+def _shown(value: float | None, interval: Sequence[float] | None = None) -> str:
+    if value is None:
+        return ""
+    if not interval or any(end is None for end in interval):
+        return f"{value:.4f}"
+    return f"{value:.4f} [{interval[0]:.4f}, {interval[1]:.4f}]"

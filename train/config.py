@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from tryon_core.augment import Augmentation
-from tryon_core.config import ImageTower, ModelConfig, TextTower, Tower
+from tryon_core.config import ImageTower, ModelConfig, TextTower
 from tryon_core.errors import ConfigError, expected_one_of
 
 OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("cosine", "constant")
+
+_OVER_ZERO = (
+    *("epochs", "batch_size", "looks_batch_size", "body_batch_size", "run_length", "num_workers"),
+    *("learning_rate", "looks_rate", "body_rate", "table_rate", "backbone_rate", "grad_clip"),
+)
 
 
 def _missing() -> dict[str, float]:
@@ -26,8 +31,15 @@ def _missing() -> dict[str, float]:
 
 
 def _augmentation() -> dict[str, Augmentation]:
-    figure = Augmentation(rotation_deg=3, flip=True)
-    return {"person_mask": figure, "photo": figure, "garment_image": Augmentation(crop=0.1, rotation_deg=5, flip=True)}
+    return {
+        "person_mask": Augmentation(rotation_deg=1, flip=True),
+        "photo": Augmentation(rotation_deg=3, flip=True),
+        "garment_image": Augmentation(crop=0.1, rotation_deg=5, flip=True),
+    }
+
+
+def _looks_augmentation() -> Augmentation:
+    return Augmentation(crop=0.4, rotation_deg=10, flip=True, light=0.2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,17 +76,45 @@ class TrainConfig:
     """Share of the words that are left out of each text."""
     augmentation: Mapping[str, Augmentation] = field(default_factory=_augmentation)
     """Image part to how far its images are moved."""
+    pretrained: str = ""
+    """What backbones of RGB images start from, see `backbones.load_backbones`; empty for nothing."""
+    backbone_rate: float = 1.0
+    """Learning rate of image backbones, as a multiple of that of all other weights."""
+    frozen: tuple[str, ...] = ()
+    """Image parts whose tower keeps its weights; each of their distinct images is encoded once, as it is, not moved."""
+    looks_epochs: int = 0
+    """Epochs, before all others, over distinct garment images; see `looks`. Their tower may be `frozen` then."""
+    looks_batch_size: int = 32
+    looks_rate: float = 1e-3
+    """Learning rate of those epochs."""
+    looks_augmentation: Augmentation = field(default_factory=_looks_augmentation)
+    """How far garment images are moved in them."""
+    body_epochs: int = 0
+    """Epochs, before those over orders, over distinct shoppers; see `shapes`. Their images' tower may be `frozen` then."""
+    body_batch_size: int = 64
+    body_rate: float = 3e-3
+    """Learning rate of those epochs."""
+    init: str = ""
+    """A checkpoint folder or URL whose weights fitting starts from; new ones where empty. See `warm.warm_start`."""
+    pair_weight: float = 0.3
+    """Weight in the loss of pairs: rows of which one is preferred to others; see `pairs.pair_losses`."""
 
     def __post_init__(self) -> None:
         _check_choice("optimizer", self.optimizer, OPTIMIZERS)
         _check_choice("schedule", self.schedule, SCHEDULES)
-        for name in ("epochs", "batch_size", "run_length", "num_workers", "learning_rate", "table_rate", "grad_clip"):
+        for name in _OVER_ZERO:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"expected {name} over 0, got {getattr(self, name)}")
-        if self.batch_size < self.num_workers:
+        if min(self.batch_size, self.looks_batch_size, self.body_batch_size) < self.num_workers:
             raise ConfigError(f"expected a batch of at least a row per worker, got {self.batch_size}")
-        if self.seed < 0 or self.weight_decay < 0 or not 0 <= self.momentum < 1:
-            raise ConfigError("expected seed and weight_decay of at least 0 and momentum in [0, 1)")
+        if self.init and self.pretrained:
+            raise ConfigError(f"expected init or pretrained, got both: {self.init} has backbones of its own")
+        _check_frozen(self.model, self.frozen)
+        for name in ("looks_epochs", "body_epochs", "seed", "weight_decay", "pair_weight"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"expected {name} of at least 0, got {getattr(self, name)}")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"expected momentum in [0, 1), got {self.momentum}")
         shares = {**self.missing, "chart": self.chart_missing, "word": self.word_missing, "warmup": self.warmup_share}
         for name, share in shares.items():
             if not 0 <= share < 1:
@@ -82,21 +122,58 @@ class TrainConfig:
 
 
 def with_choices(
-    model: ModelConfig, *, image_encoder: str | None = None, text_encoder: str | None = None, fusion: str | None = None
+    model: ModelConfig,
+    *,
+    image_encoder: str | None = None,
+    image_size: str | None = None,
+    denoise_sigma: str | None = None,
+    text_encoder: str | None = None,
+    fusion: str | None = None,
 ) -> ModelConfig:
-    """Return a model config whose towers and fusion are of the named kinds; None leaves them as they are.
+    """Return a model config whose towers and fusion are as told; None leaves them as they are.
+
+    Args:
+        image_encoder: of every image tower, or of one: ``TOWER=ENCODER``.
+        image_size: rows of the prepared image, in px, to which columns keep their proportion; ``TOWER=PX`` likewise.
+        denoise_sigma: px of the prepared image; ``TOWER=PX`` likewise.
 
     Raises:
-        ConfigError: no encoder or fusion has that name.
+        ConfigError: no tower, encoder or fusion has that name, or a number is none or out of range.
     """
-
-    def chosen(tower: Tower) -> Tower:
-        if isinstance(tower, ImageTower):
-            return replace(tower, encoder=image_encoder or tower.encoder)
-        return replace(tower, encoder=text_encoder or tower.encoder) if isinstance(tower, TextTower) else tower
-
-    towers = {name: chosen(tower) for name, tower in model.towers.items()}
+    told = {"encoder": image_encoder, "height": image_size, "denoise_sigma": denoise_sigma}
+    towers = dict(model.towers)
+    for key, choice in told.items():
+        only, _, value = (choice or "").rpartition("=")
+        images = {name: tower for name, tower in towers.items() if isinstance(tower, ImageTower)}
+        if only and only not in images:
+            raise ConfigError(expected_one_of("image tower", only, images))
+        if choice is not None:
+            towers |= {name: _changed(tower, key, value) for name, tower in images.items() if only in ("", name)}
+    if text_encoder is not None:
+        texts = {name: tower for name, tower in towers.items() if isinstance(tower, TextTower)}
+        towers |= {name: replace(tower, encoder=text_encoder) for name, tower in texts.items()}
     return replace(model, towers=towers, fusion=replace(model.fusion, kind=fusion or model.fusion.kind))
+
+
+def _changed(tower: ImageTower, key: str, value: str) -> ImageTower:
+    try:
+        if key == "height":
+            return replace(tower, height=int(value), width=round(int(value) * tower.width / tower.height))
+        return replace(tower, encoder=value) if key == "encoder" else replace(tower, denoise_sigma=float(value))
+    except ValueError as err:
+        raise ConfigError(f"expected {key} of an image tower as a number, got {value!r}") from err
+
+
+def _check_frozen(model: ModelConfig, frozen: Collection[str]) -> None:
+    """A tower is frozen for all of its parts or for none."""
+    for part in frozen:
+        tower = model.parts.get(part)
+        if not isinstance(model.towers.get(tower or ""), ImageTower):
+            images = [name for name, own in model.parts.items() if isinstance(model.towers[own], ImageTower)]
+            raise ConfigError(expected_one_of("frozen image part", part, images))
+        learning = [name for name, own in model.parts.items() if own == tower and name not in frozen]
+        if learning:
+            raise ConfigError(f"expected {', '.join(learning)} to be frozen with {part}, whose tower it shares")
 
 
 def _check_choice(what: str, got: str, choices: tuple[str, ...]) -> None:

@@ -15,6 +15,9 @@ from tryon_core.model import Model
 from .calibrate import calibrate
 from .card import model_card
 from .evaluate import evaluate
+from .mix import calibration_rows
+from .resample import RESAMPLES
+from .rows import halves
 from .sources import Data
 
 
@@ -37,7 +40,9 @@ def check_free(out: str) -> None:
         raise ConfigError(f"expected a new or empty folder, got {out}, which holds something")
 
 
-def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Mapping[str, Any]:
+def export(
+    out: str, model: Model, data: Data, *, command: str, date: str, num_resamples: int = RESAMPLES
+) -> Mapping[str, Any]:
     """Write a checkpoint folder, whole or not at all on a file system, and return the scores that it states.
 
     An object store moves file by file: there, a reader that comes too early finds a folder that does not read.
@@ -45,14 +50,35 @@ def export(out: str, model: Model, data: Data, *, command: str, date: str) -> Ma
     Args:
         out: a path or fsspec URL where nothing is yet.
         date: the day of making, as it is to be shown.
+        num_resamples: of shoppers, for the scores' intervals.
     """
-    val = data.splits["val"]
+    _, scored = halves(data.splits["val"])
     as_stored(model)
-    calibration = calibrate(model, data.splits.get("calibration", val))
-    scores: Mapping[str, Any] = rounded(evaluate(model, val, calibration["temperature"]))
+    calibration = calibrate(model, calibration_rows(data))
+    scores: Mapping[str, Any] = rounded(
+        evaluate(
+            model,
+            scored,
+            calibration["temperature"],
+            half_widths=calibration.get("body_half_width", {}),
+            offered=data.offered.get("val"),
+            num_resamples=num_resamples,
+        )
+    )
     metrics = {"val": scores, "data": dict(data.about), "made": date, "command": command}
+    if data.others:
+        others = {spec: evaluate(model, halves(rows)[1], calibration["temperature"]) for spec, rows in data.others.items()}
+        metrics["others"] = rounded(others)
     num_weights = sum(p.numel() for p in model.parameters())
-    card = model_card(model.config, command=command, date=date, num_weights=num_weights, data=data.about, metrics=scores)
+    told: dict[str, Any] = {
+        "command": command,
+        "date": date,
+        "num_weights": num_weights,
+        "data": data.about,
+        "metrics": scores,
+    }
+    apart = scored is not data.splits["val"] or "calibration" in data.splits
+    card = model_card(model.config, **told, apart=apart)
     files, folder = fsspec.core.url_to_fs(out)
     partial = _beside(folder)
     place = files.unstrip_protocol(partial)
@@ -76,6 +102,8 @@ def rounded(value: Any) -> Any:
     """Return JSON data with floats to five digits; what is no number becomes null."""
     if isinstance(value, Mapping):
         return {key: rounded(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(entry) for entry in value]
     if isinstance(value, float):
         return round(value, 5) if value == value else None
     return value

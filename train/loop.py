@@ -18,12 +18,17 @@ from tryon_core.model import Model
 from tryon_core.numbers_encoder import NumbersEncoder
 from tryon_core.tasks import TASKS, known
 
+from .backbones import load_backbones
 from .config import TrainConfig
-from .evaluate import raw_outputs, score
+from .evaluate import encoded, raw_outputs, score
+from .looks import look_config, look_rows
 from .optimizer import build_optimizer, build_schedule
+from .pairs import pair_losses
 from .perturb import perturbed
 from .progress import Epoch, Listener, Step
-from .rows import Rows, batches, epoch_order, num_batches
+from .rows import Rows, batches, epoch_order, epoch_size, num_batches
+from .shapes import body_config, body_rows
+from .warm import warm_start
 
 _ORDER, _HIDE, _DROP = range(3)
 """Streams of random numbers."""
@@ -40,12 +45,21 @@ class Place:
 
 
 def build_model(config: TrainConfig, rows: Rows) -> Model:
-    """Return a new model whose weights depend on the seed, its numbers standardised by training rows."""
+    """Return a new model whose weights depend on the seed, its numbers standardised by training rows.
+
+    With `config.init` its weights and standardisation are those of that checkpoint instead, as far as it has them.
+
+    Raises:
+        ConfigError: rows lack a task's targets, or the checkpoint's weights do not fit the model.
+        CheckpointError: the checkpoint does not load.
+    """
     for task in config.model.tasks:
         if task not in rows.targets:
             raise ConfigError(f"expected targets of task {task}, got {sorted(rows.targets)}")
     torch.manual_seed(config.seed)
     model = Model(config.model)
+    if config.pretrained:
+        load_backbones(model, config.pretrained)
     for part, tower in config.model.parts.items():
         encoder = model.towers[tower]
         if isinstance(encoder, NumbersEncoder) and PARTS[part].owner != "derived" and part in rows.parts:
@@ -56,6 +70,8 @@ def build_model(config: TrainConfig, rows: Rows) -> Model:
         assert isinstance(size, NumbersEncoder)
         assert isinstance(ease, NumbersEncoder)
         ease.seen.copy_(size.seen[[SIZE_FIELDS.index(name) for name in EASE_FIELDS]])
+    if config.init:
+        warm_start(model, config.init)
     return model
 
 
@@ -67,12 +83,40 @@ def fit(model: Model, rows: Rows, config: TrainConfig, listener: Listener, *, va
         rows: all workers' training rows; each takes its own share of every epoch.
         val: what the first worker scores the model on after each epoch.
     """
+    before = 0
+    for epochs, rows_of, config_of in (
+        (config.looks_epochs, look_rows, look_config),
+        (config.body_epochs, body_rows, body_config),
+    ):
+        if epochs:
+            seen = rows_of(val) if val is not None and place.rank == 0 else None
+            _fit(model, rows_of(rows), config_of(config), listener, val=seen, place=place, before=before)
+            before += epochs
+    _fit(model, rows, config, listener, val=val, place=place, before=before)
+
+
+def _fit(
+    model: Model,
+    rows: Rows,
+    config: TrainConfig,
+    listener: Listener,
+    *,
+    val: Rows | None,
+    place: Place,
+    before: int = 0,
+) -> None:
+    """Fit one phase, whose epochs are numbered from `before` + 1 on."""
+    for part in config.frozen:
+        model.towers[config.model.parts[part]].requires_grad_(False)
     wrapped = place.wrap(model)
-    steps = num_batches(len(rows), config.batch_size, place.world)
+    rows = encoded(model, rows, config.frozen)
+    val = None if val is None else encoded(model, val, config.frozen)
+    num_rows = epoch_size(rows)
+    steps = num_batches(num_rows, config.batch_size, place.world)
     optimizer = build_optimizer(wrapped, config)
     schedule = build_schedule(optimizer, config, steps * config.epochs)
     torch.manual_seed(int(np.random.SeedSequence([_DROP, config.seed, place.rank]).generate_state(1)[0]))
-    for epoch in range(1, config.epochs + 1):
+    for epoch in range(before + 1, before + config.epochs + 1):
         rng = np.random.default_rng([_HIDE, config.seed, epoch, place.rank])
         started, told = time.monotonic(), _Mean()
         model.train()
@@ -81,41 +125,63 @@ def fit(model: Model, rows: Rows, config: TrainConfig, listener: Listener, *, va
         for step, index in enumerate(chosen, start=1):
             told.add(_step(wrapped, perturbed(rows, index, config, rng), config, optimizer, place.world))
             schedule.step()
-            seen = min(step * config.batch_size, len(rows))
+            seen = min(step * config.batch_size, num_rows)
             listener(Step(epoch, step, steps, seen, told.mean()["loss"]))
         losses = _over_workers(told.mean(), place.world)
-        rows_per_s = len(rows) / (time.monotonic() - started)
-        metrics = score(raw_outputs(model, val), val) if val is not None and place.rank == 0 else {}
+        rows_per_s = num_rows / (time.monotonic() - started)
+        metrics = score(raw_outputs(model, val, config.frozen), val) if val is not None and place.rank == 0 else {}
         listener(Epoch(epoch, losses.pop("loss"), losses, rows_per_s, metrics))
 
 
 def losses_of(outputs: Mapping[str, Tensor], rows: Rows, weights: Mapping[str, float], world: int = 1) -> dict[str, Tensor]:
     """Return task name to its loss, and ``loss``, their weighted sum.
 
-    A loss is a mean over known targets, of which workers have different numbers: each worker's counts by its share of
-    them, so that the workers' mean is the mean over all rows, as one worker would have it.
+    A loss is a mean over known targets, by the rows' weights, of which workers have different sums: each worker's counts by
+    its share of them, so that the workers' mean is the mean over all rows, as one worker would have it. Where rows are
+    paired (extra ``pair``) and `weights` has ``pair``, so do the pairs, as `pairs.pair_losses` has them.
     """
     device = next(iter(outputs.values())).device
     targets = {task: torch.as_tensor(rows.targets[task]).to(device) for task in outputs}
-    share = _shares(targets, world)
-    losses = {task: share[task] * TASKS[task].loss(out, targets[task]) for task, out in outputs.items()}
-    return {**losses, "loss": torch.stack([weights[task] * loss for task, loss in losses.items()]).sum()}
+    told = {task: rows.extra.get(f"weight_{task}") for task in outputs}
+    counts = {task: None if own is None else torch.as_tensor(own).to(device) for task, own in told.items()}
+    sums = {task: _known_sum(targets[task], counts[task]) for task in outputs}
+    means = {task: TASKS[task].loss(out, targets[task], counts[task]) for task, out in outputs.items()}
+    if weights.get("pair") and "pair" in rows.extra:
+        paired = pair_losses(outputs, rows)
+        sums["pair"], means["pair"] = outputs[next(iter(outputs))].new_tensor(float(len(paired))), _mean_of(paired, outputs)
+    share = _shares(sums, world)
+    losses = {name: share[name] * mean for name, mean in means.items()}
+    return {**losses, "loss": torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()}
 
 
-def _shares(targets: Mapping[str, Tensor], world: int) -> dict[str, Any]:
-    """Return, per task, how many targets are known here for each that workers know on average."""
+def _known_sum(target: Tensor, weight: Tensor | None) -> Tensor:
+    """Return how much the known targets count together."""
+    told = known(target).float()
+    return told.sum() if weight is None else (told * weight.reshape(-1, *[1] * (told.ndim - 1))).sum()
+
+
+def _mean_of(paired: Tensor, outputs: Mapping[str, Tensor]) -> Tensor:
+    """Return the mean over pairs, 0 where there is none, with a gradient either way."""
+    return paired.mean() if len(paired) else torch.stack([out.sum() for out in outputs.values()]).sum() * 0
+
+
+def _shares(sums: Mapping[str, Tensor], world: int) -> dict[str, Any]:
+    """Return, per loss, how much is known here for each that workers know on average."""
     if world == 1:
-        return dict.fromkeys(targets, 1.0)
-    here = torch.stack([known(target).sum() for target in targets.values()]).float()
+        return dict.fromkeys(sums, 1.0)
+    here = torch.stack([*sums.values()]).float()
     everywhere = here.clone()
     dist.all_reduce(everywhere)
-    return dict(zip(targets, world * here / everywhere.clamp_min(1), strict=True))
+    return dict(zip(sums, world * here / everywhere.clamp_min(1e-12), strict=True))
 
 
 def _step(
     forward: nn.Module, batch: Rows, config: TrainConfig, optimizer: torch.optim.Optimizer, world: int
 ) -> dict[str, float]:
-    losses = losses_of(forward(batch.parts), batch, config.model.tasks, world)
+    weights = {**config.model.tasks, "pair": config.pair_weight}
+    raw = {part: column for part, column in batch.parts.items() if part not in config.frozen}
+    ready = {part: column for part, column in batch.parts.items() if part in config.frozen}
+    losses = losses_of(forward(raw, ready), batch, weights, world)
     optimizer.zero_grad(set_to_none=True)
     losses["loss"].backward()
     nn.utils.clip_grad_norm_(forward.parameters(), config.grad_clip)

@@ -66,7 +66,7 @@ def _moved(
     name: str, column: Column[Any], config: TrainConfig, rng: np.random.Generator, generator: torch.Generator
 ) -> Column[Any]:
     values, kind = column.values, PARTS[name].kind
-    if kind == "image" and name in config.augmentation:
+    if kind == "image" and name in config.augmentation and name not in config.frozen:
         values = augment(torch.as_tensor(values), config.augmentation[name], generator)
     elif kind == "text" and config.word_missing:
         values = without_words(values, config.word_missing, rng)

@@ -94,6 +94,9 @@ def thinned(listener: Listener, every_s: float) -> Listener:
 
 def told(metrics: Mapping[str, Any]) -> str:
     """Return the scores that tell whether a run goes well, in one line."""
-    wanted = (("fit", "auc_mean"), ("fit", "nll"), ("match", "auc"), ("match", "nll"), ("body", "mae_cm"))
+    wanted = (
+        *(("fit", "auc_mean"), ("fit", "nll"), ("match", "auc"), ("match", "nll")),
+        *(("body", "mae_cm"), ("category", "accuracy")),
+    )
     found = [(f"{task} {key}", metrics.get(task, {}).get(key)) for task, key in wanted]
     return ", ".join(f"{name} {value:.4f}" for name, value in found if value is not None) or "no validation"

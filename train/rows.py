@@ -27,7 +27,12 @@ class Rows:
     targets: Mapping[str, Array]
     """Task name to N targets as `tryon_core.tasks` defines them: ``fit`` int64[N], ``match`` float32[N], …"""
     extra: Mapping[str, Array] = field(default_factory=dict)
-    """What is no target: the probabilities of whoever knows how the data were drawn (``oracle_fit`` float64[N, 3], …)."""
+    """What is no target, by these names: the probabilities of whoever knows how the data were drawn (``oracle_fit``
+    float64[N, 3], …); who ordered (``shopper`` int64[N]); rows of which one is preferred to others (``pair`` int64[N], the
+    same number in rows to compare, −1 in none); how much a row's target counts in a loss (``weight_fit`` float32[N], 1 where
+    it is not told); how often an epoch draws a row on average (``draws`` float64[N], 1 where it is not told); the group that
+    a row is scored with (``group_…`` str[N], empty where unknown); rows to calibrate on and not to score (``calibrate``
+    bool[N], see `halves`)."""
 
     def __post_init__(self) -> None:
         arrays = {**{n: c.index for n, c in self.parts.items()}, **self.targets, **self.extra}
@@ -57,6 +62,19 @@ class Rows:
         return Rows({**self.parts, **gone}, self.targets, self.extra)
 
 
+def halves(rows: Rows) -> tuple[Rows, Rows]:
+    """Return the rows to calibrate on and those to score; where the source told none apart, all of them are both."""
+    apart = rows.extra.get("calibrate", np.zeros(len(rows), dtype=bool))
+    if not told_apart(apart):
+        return rows, rows
+    return rows.take(np.flatnonzero(apart)), rows.take(np.flatnonzero(~apart))
+
+
+def told_apart(calibrate: Array) -> bool:
+    """Return whether some of the rows, bool[N], are to calibrate on and others to score."""
+    return bool(calibrate.any() and not calibrate.all())
+
+
 def batches(
     order: npt.NDArray[np.int64], batch_size: int, *, rank: int = 0, world: int = 1
 ) -> Iterator[npt.NDArray[np.int64]]:
@@ -80,19 +98,54 @@ def batches(
 
 
 def epoch_order(rows: Rows, run: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return all rows in a random order in which up to `run` rows of one shopper follow one another.
+    """Return an epoch's rows in a random order in which up to `run` rows of one shopper follow one another.
 
-    What the rows of a run share, a photo and words, is then encoded once for all of them.
+    What the rows of a run share, a photo and words, is then encoded once for all of them. Rows of one pair are in one run,
+    which they may make longer. Rows that extra ``draws`` wants less often than once are other ones in each epoch.
     """
-    order = rng.permutation(len(rows))
-    shopper = rows.extra.get("shopper")
-    if run == 1 or shopper is None:
-        return order
-    order = order[np.argsort(shopper[order], kind="stable")]
-    starts = np.searchsorted(shopper[order], shopper[order])
-    first = (np.arange(len(order)) - starts) % run == 0
-    runs = np.cumsum(first) - 1
-    return order[np.argsort(rng.permutation(int(first.sum()))[runs], kind="stable")]
+    orders, runs, num_runs = [], [], 0
+    for own, num in _drawn(rows):
+        for left in range(num, 0, -len(own)):
+            order, numbers = _in_runs(rows, own, run, rng)
+            orders.append(order[:left])
+            runs.append(numbers[:left] + num_runs)
+            num_runs += int(numbers.max()) + 1
+    place = rng.permutation(num_runs)[np.concatenate(runs)]
+    return np.concatenate(orders)[np.argsort(place, kind="stable")]
+
+
+def epoch_size(rows: Rows) -> int:
+    """Return how many rows `epoch_order` draws."""
+    return sum(num for _, num in _drawn(rows))
+
+
+def _drawn(rows: Rows) -> list[tuple[npt.NDArray[np.int64], int]]:
+    """Return rows that are drawn alike, int64[n] each, and how many of them an epoch draws."""
+    draws = rows.extra.get("draws")
+    if draws is None:
+        return [(np.arange(len(rows)), len(rows))]
+    alike = [(np.flatnonzero(draws == rate), float(rate)) for rate in np.unique(draws)]
+    return [(own, round(rate * len(own))) for own, rate in alike]
+
+
+def _in_runs(
+    rows: Rows, own: npt.NDArray[np.int64], run: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return rows in a random order, run by run, and the number of each one's run, from 0 on."""
+    alone = np.arange(len(own))
+    shopper, pair = rows.extra.get("shopper"), rows.extra.get("pair")
+    unit = alone if pair is None else np.unique(np.where(pair[own] < 0, -1 - alone, pair[own]), return_inverse=True)[1]
+    order = np.argsort(rng.permutation(len(own))[unit], kind="stable")  # a unit's rows stay together
+    who = unit if run == 1 or shopper is None else shopper[own]
+    order = order[np.argsort(who[order], kind="stable")]
+    start = np.searchsorted(who[order], who[order])
+    begins = np.append(True, np.diff(unit[order]) != 0)
+    first = np.maximum.accumulate(np.where(begins, alone, 0))  # of each row's unit
+    block = (first - start) // run
+    numbers = np.cumsum(np.append(0, (np.diff(who[order]) != 0) | (np.diff(block) != 0)))
+    shuffled = rng.permutation(int(numbers.max()) + 1)[numbers]
+    again = np.argsort(shuffled, kind="stable")
+    return own[order[again]], shuffled[again]
 
 
 def num_batches(num_rows: int, batch_size: int, world: int = 1) -> int:
@@ -110,6 +163,11 @@ def tastes(kept: Array, classes: npt.NDArray[np.int64], num_classes: int) -> npt
     targets = np.full((len(kept), num_classes), np.nan, dtype=np.float32)
     targets[np.arange(len(kept)), classes] = kept
     return targets
+
+
+def unknown_like(target: Array) -> Array:
+    """Return targets of the same kind and shape of which nothing is known: −1 for classes, NaN for all else."""
+    return np.full_like(target, np.nan if target.dtype.kind == "f" else -1)
 
 
 def used_by(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

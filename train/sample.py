@@ -14,7 +14,8 @@ from PIL import Image
 
 from tryon_core.errors import ConfigError
 
-from .data.sim import Shop, SimConfig, SimGarment, build_shop, image_of, photo_of
+from .data.sim import Shop, SimConfig, build_shop, image_of, photo_of
+from .data.stock import SimGarment
 
 PER_CATEGORY = 1
 _IMAGE_PX = 192
@@ -34,7 +35,7 @@ def write_sample(about: Mapping[str, Any], out: Path) -> int:
     """
     if about.get("source") != "sim":
         raise ConfigError(f"expected a checkpoint that was fitted on the simulated shop, got one of {about.get('source')!r}")
-    shop = build_shop(SimConfig(**{name: value for name, value in about.items() if name != "source"}))
+    shop = build_shop(SimConfig(**{name: value for name, value in about.items() if name not in ("source", "mixed")}))
     chosen = _some_of_each(shop)
     out.mkdir(parents=True, exist_ok=True)
     catalogue = [_described(shop.garments[j]) for j in chosen]

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating[Any]]
 _TINY = 1e-12
-_BINS = 15
+BINS = 15
+"""Bins of a calibration error, of equally many rows each."""
 
 
 def auc(score: Floats, positive: npt.NDArray[np.bool_]) -> float:
@@ -31,14 +32,21 @@ def auc(score: Floats, positive: npt.NDArray[np.bool_]) -> float:
     return float(above / (num_positive * num_negative))
 
 
-def nll(probabilities: Floats, label: npt.NDArray[np.int64]) -> float:
-    """Return the mean negative log-likelihood, in nats.
+def losses(probabilities: Floats, label: npt.NDArray[np.int64]) -> Floats:
+    """Return each row's negative log-likelihood, float[N], in nats.
 
     Args:
-        probabilities: float[N, C].
+        probabilities: float[N, C], or float[N] of class 1 of two.
         label: int64[N], in [0, C).
     """
-    return float(-np.log(np.maximum(probabilities[np.arange(len(label)), label], _TINY)).mean())
+    if probabilities.ndim == 1:
+        probabilities = np.stack([1 - probabilities, probabilities], axis=1)
+    return np.asarray(-np.log(np.maximum(probabilities[np.arange(len(label)), label], _TINY)))
+
+
+def nll(probabilities: Floats, label: npt.NDArray[np.int64]) -> float:
+    """Return the mean negative log-likelihood, in nats; arguments as those of `losses`."""
+    return float(losses(probabilities, label).mean())
 
 
 def brier(probabilities: Floats, label: npt.NDArray[np.int64]) -> float:
@@ -46,17 +54,47 @@ def brier(probabilities: Floats, label: npt.NDArray[np.int64]) -> float:
     return float(np.square(probabilities - np.eye(probabilities.shape[1])[label]).sum(axis=1).mean())
 
 
-def calibration_error(confidence: Floats, correct: npt.NDArray[np.bool_], num_bins: int = _BINS) -> float:
+def calibration_error(confidence: Floats, correct: npt.NDArray[np.bool_], num_bins: int = BINS) -> float:
     """Return the expected calibration error over bins of equally many rows.
 
     Args:
         confidence: float[N], what was claimed.
         correct: bool[N], what came.
     """
-    order = np.argsort(confidence, kind="stable")
-    bins = [b for b in np.array_split(order, num_bins) if len(b)]
-    gaps = [len(b) * abs(confidence[b].mean() - correct[b].mean()) for b in bins]
-    return float(sum(gaps) / len(order))
+    bins = reliability(confidence, correct, num_bins)
+    return float(sum(b["num"] * abs(b["claimed"] - b["came"]) for b in bins) / len(confidence))
+
+
+def reliability(confidence: Floats, correct: npt.NDArray[np.bool_], num_bins: int = BINS) -> list[dict[str, float]]:
+    """Return, per bin of equally many rows, how many (``num``), and on average what was ``claimed`` and what ``came``.
+
+    Args:
+        confidence: float[N], what was claimed.
+        correct: bool[N], what came.
+    """
+    bins = [b for b in np.array_split(np.argsort(confidence, kind="stable"), num_bins) if len(b)]
+    return [{"num": len(b), "claimed": float(confidence[b].mean()), "came": float(correct[b].mean())} for b in bins]
+
+
+def confusion(guess: npt.NDArray[np.int64], label: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.int64]:
+    """Return int64[C, C], how many rows of each class (first axis) were taken for each (second axis).
+
+    Args:
+        guess: int64[N], in [0, C).
+        label: int64[N], in [0, C).
+    """
+    return np.bincount(label * num_classes + guess, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def macro_f1(counts: npt.NDArray[Any]) -> Floats:
+    """Return the mean over classes of F1, the harmonic mean of precision and recall; 0 for a class never met nor said.
+
+    Args:
+        counts: [..., C, C], as `confusion` gives them.
+    """
+    right = np.diagonal(counts, axis1=-2, axis2=-1)
+    said_or_met = counts.sum(axis=-1) + counts.sum(axis=-2)
+    return np.asarray((2 * right / np.maximum(said_or_met, _TINY)).mean(axis=-1))
 
 
 def class_scores(probabilities: Floats, label: npt.NDArray[np.int64], names: Sequence[str]) -> dict[str, Any]:
@@ -75,6 +113,7 @@ def class_scores(probabilities: Floats, label: npt.NDArray[np.int64], names: Seq
         "brier": brier(probabilities, label),
         "ece": calibration_error(probabilities.max(axis=1), guess == label),
         "accuracy": float((guess == label).mean()),
+        "macro_f1": float(macro_f1(confusion(guess, label, len(names)))),
     }
 
 
@@ -85,14 +124,14 @@ def binary_scores(probability: Floats, positive: npt.NDArray[np.bool_]) -> dict[
         probability: float[N], of yes.
         positive: bool[N], or numbers of which 0 is negative.
     """
-    both = np.stack([1 - probability, probability], axis=1)
     label = positive.astype(np.int64)
     return {
         "auc": auc(probability, positive),
-        "nll": nll(both, label),
+        "nll": nll(probability, label),
         "brier": float(np.square(probability - positive).mean()),
         "ece": calibration_error(probability, positive),
         "accuracy": float(((probability >= 0.5) == positive).mean()),
+        "macro_f1": float(macro_f1(confusion((probability >= 0.5).astype(np.int64), label, 2))),
     }
 
 

@@ -20,7 +20,8 @@ from tryon_core.text import text_arrays
 
 from .data.sim import Shop, SimConfig, build_shop, image_of, mask_of, photo_of
 from .replay import Line, replay
-from .rows import Array, Rows, tastes, used_by
+from .rows import Array, Rows, tastes, told_apart, used_by
+from .sim_truth import SizesOffered, extra_of
 from .sources import Data
 
 Ids = npt.NDArray[np.int64]
@@ -29,21 +30,39 @@ Make = Callable[[Ids], Any]
 
 
 def sim_data(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> Data:
-    """Draw a shop and return its orders, of people who are either fitted on or scored on."""
+    """Draw a shop and return its orders, of people who are either fitted on or scored on.
+
+    Those fitted on have no row of a brand set aside; such orders only make history, as they do in a shop whose model is
+    older than a brand. The grouping `brand` tells those of brands set aside; cameras set aside took all of ``val``.
+    """
     shop = build_shop(options)
     garments = [_garment(shop, j) for j in range(len(shop.garments))]
-    features, history, day = replay(_lines(shop, garments))
     held = shop.holdout[shop.orders.shopper]
     makers = _makers(shop, config, garments)
-    chosen = {name: np.flatnonzero(held == (name == "val")) for name in splits}
+    unseen = shop.unseen[shop.orders.garment]
+    chosen = {name: np.flatnonzero(held if name == "val" else ~held & ~unseen) for name in splits}
     for name, orders in chosen.items():
         if not len(orders):
             raise ConfigError(f"expected a shop with orders to {name} on, got none: {options.shoppers} shoppers are too few")
-    rows = {name: _rows(shop, makers, features, orders) for name, orders in chosen.items()}
-    return Data(rows, history, day, {"source": "sim", **asdict(options)})
+    extra = {name: extra_of(shop, orders) for name, orders in chosen.items()}
+    sizes = _sizes_offered(shop, garments, chosen, extra)
+    features, history, day = replay(_lines(shop, garments), look=sizes)
+    rows = {name: _rows(shop, makers, features, orders, extra[name]) for name, orders in chosen.items()}
+    found = sizes.result()
+    about = {"source": "sim"} | {name: value for name, value in asdict(options).items() if value != ""}
+    return Data(rows, history, day, about, {} if found is None else {"val": found})
 
 
-def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids) -> Rows:
+def _sizes_offered(
+    shop: Shop, garments: Sequence[Garment], chosen: dict[str, Ids], extra: dict[str, dict[str, Array]]
+) -> SizesOffered:
+    """Return what looks at the sizes on offer to those who are scored."""
+    orders = chosen.get("val", np.zeros(0, dtype=np.int64))
+    apart = extra["val"]["calibrate"] if "val" in extra else np.zeros(0, dtype=bool)
+    return SizesOffered(shop, garments, orders[~apart] if told_apart(apart) else orders)
+
+
+def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids, extra: dict[str, Array]) -> Rows:
     """Return the chosen orders; only what they need is drawn."""
     orders = shop.orders
     shopper, garment = orders.shopper[chosen], orders.garment[chosen]
@@ -68,8 +87,7 @@ def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids) -> R
         **{name: classes[garment] for name, classes in looks.items()},
         **{f"taste_{name}": tastes(orders.kept[chosen], looks[name][garment], len(LOOKS[name])) for name in LOOKS},
     }
-    kept = orders.oracle_kept[chosen]
-    return Rows(parts, targets, {"oracle_fit": orders.oracle_fit[chosen], "oracle_match": kept, "shopper": shopper})
+    return Rows(parts, targets, extra)
 
 
 def _makers(shop: Shop, config: ModelConfig, garments: Sequence[Garment]) -> dict[str, Make]:

@@ -11,7 +11,9 @@ from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.history import History
 
 from .config import TrainConfig
+from .data.rejects import Rejected
 from .data.sim import SimConfig
+from .offered import Offered
 from .rows import Rows
 
 SPLITS = ("train", "val")
@@ -23,12 +25,21 @@ class Data:
     """Rows by split, and what their events say of garments."""
 
     splits: Mapping[str, Rows]
+    """See `SPLITS`; a source may have ``calibration`` as well, rows of which nobody is fitted on or scored."""
     history: History
     """Of all events, as serving starts from it."""
     day: float
     """The last event's, in the history's own days."""
     about: Mapping[str, Any] = field(default_factory=dict)
     """What it takes to have the same data again, as JSON."""
+    offered: Mapping[str, Offered] = field(default_factory=dict)
+    """By split, all sizes of the garments of its orders that fitted and were kept; empty where a source cannot tell."""
+    others: Mapping[str, Rows] = field(default_factory=dict)
+    """Rows to score on of the other sources of a mixture, by what names each; see `mix.load_mixed`."""
+    mixed: Mapping[str, float] = field(default_factory=dict)
+    """The other sources' weights relative to this one's."""
+    rejected: Sequence[Rejected] = ()
+    """Lines of a file that were left out, or not read whole, each with why."""
 
 
 def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequence[str] = SPLITS) -> Data:
@@ -51,6 +62,16 @@ def load_data(spec: str, config: ModelConfig, options: SimConfig, splits: Sequen
     return SOURCES[name](config, argument, options, splits)
 
 
+def adapted(spec: str, config: ModelConfig) -> ModelConfig:
+    """Return a model's config as a source would have it: with parts and tasks that only its data have.
+
+    Raises:
+        ConfigError: what tells of them does not read.
+    """
+    name, _, argument = spec.partition(":")
+    return MODELS[name](config, argument) if name in MODELS else config
+
+
 def config_for(spec: str, config: TrainConfig) -> TrainConfig:
     """Return a config as a source needs it; see `SETTINGS`."""
     settle = SETTINGS.get(spec.partition(":")[0])
@@ -65,8 +86,22 @@ def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequenc
     return sim_data(config, options, splits)
 
 
-Build = Callable[[ModelConfig, str, SimConfig, Sequence[str]], Data]
-"""From the model, the argument behind the source's name, what a drawing source draws, and the splits wanted."""
+def _garments(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
+    from .garment_rows import garments_data
+
+    return garments_data(config, argument, options, splits)
+
+
+def _table(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
+    from .table_rows import table_data
+
+    return table_data(config, argument, options, splits)
+
+
+def _table_model(config: ModelConfig, argument: str) -> ModelConfig:
+    from .table_rows import table_model
+
+    return table_model(config, argument)
 
 
 def _rtr(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
@@ -81,7 +116,16 @@ def _rtr_config(config: TrainConfig) -> TrainConfig:
     return rtr_config(config)
 
 
-SOURCES: dict[str, Build] = {"sim": _sim, "rtr": _rtr}
+Build = Callable[[ModelConfig, str, SimConfig, Sequence[str]], Data]
+"""From the model, the argument behind the source's name, what a drawing source draws, and the splits wanted."""
 
+SOURCES: dict[str, Build] = {
+    "sim": _sim,
+    "rtr": _rtr,
+    "garments": _garments,
+    "table": _table,
+}
+MODELS: dict[str, Callable[[ModelConfig, str], ModelConfig]] = {"table": _table_model}
+"""How sources that may bring parts and tasks of their own change a model."""
 SETTINGS: dict[str, Callable[[TrainConfig], TrainConfig]] = {"rtr": _rtr_config}
 """What a source changes in a config: parts and tasks that it knows nothing of are left out, and how it is best fitted."""

@@ -21,6 +21,7 @@ import torch
 from ray.util.queue import Empty, Queue
 from safetensors.torch import load_file, save_file
 
+from tryon_core.cli import root_line
 from tryon_core.errors import ConfigError
 from tryon_core.model import Model
 
@@ -120,7 +121,7 @@ def _run(config: TrainConfig, data: Data, listener: Listener, storage: str) -> d
             result = trainer.fit()
         return _weights(result.checkpoint)
     except ray.train.TrainingFailedError as err:
-        raise RunError(f"expected every worker to finish, got {_cause(err)}") from err
+        raise RunError(f"expected every worker to finish, got {root_line(err)}") from err
     finally:
         events.shutdown(force=True)
 
@@ -192,11 +193,3 @@ def _relayed(events: Queue, listener: Listener) -> Iterator[None]:
 
 def _silent(event: Event) -> None:
     """Tell nobody."""
-
-
-def _cause(err: BaseException) -> str:
-    """Return the last line of what went wrong first."""
-    while err.__cause__ is not None:
-        err = err.__cause__
-    lines = [line for line in str(err).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(err).__name__

@@ -1,4 +1,4 @@
-"""Training-time crop, rotation and flip of prepared images; serving never imports it."""
+"""Training-time crop, rotation, flip and light of prepared images; serving never imports it."""
 
 from __future__ import annotations
 
@@ -21,17 +21,19 @@ class Augmentation:
     """Largest rotation either way."""
     flip: bool = False
     """Whether half of the images are mirrored left to right."""
+    light: float = 0.0
+    """Largest share by which an RGB image becomes darker or lighter, in [0, 1); masks have no light."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.crop < 1 or self.rotation_deg < 0:
-            raise ConfigError(f"expected crop in [0, 1) and rotation of at least 0, got {self}")
+        if not (0 <= self.crop < 1 and 0 <= self.light < 1) or self.rotation_deg < 0:
+            raise ConfigError(f"expected crop in [0, 1), light in [0, 1) and rotation of at least 0, got {self}")
 
 
 def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Return images moved each by its own random crop, rotation and flip; the border's pixels fill what was outside.
+    """Return images changed each by its own random crop, rotation, flip and light; the border fills what was outside.
 
     Args:
-        images: uint8[U, H, W] masks, which stay 0 or 255, or uint8[U, H, W, C].
+        images: uint8[U, H, W] masks, or uint8[U, H, W, C].
         generator: decides the draws, so that a seed repeats them.
     """
     if images.shape[0] == 0 or how == Augmentation():
@@ -42,7 +44,10 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
     grid = F.affine_grid(theta, list(channels_first.shape), align_corners=False)
     moved = F.grid_sample(channels_first.float(), grid, padding_mode="border", align_corners=False)
     if single:
-        return (moved.squeeze(1) >= 128).byte() * 255
+        return moved.squeeze(1).round().byte()
+    if how.light:
+        gain = 1 + how.light * (2 * torch.rand(len(moved), 1, 1, 1, generator=generator) - 1)
+        moved = (moved * gain).clamp(0, 255)
     return moved.round().byte().permute(0, 2, 3, 1)
 
 

@@ -119,7 +119,8 @@ class Part:
 
     name: str
     kind: Literal["image", "text", "numbers"]
-    """image: uint8[H, W] masks (0 or 255) or uint8[H, W, 3] RGB; text: str; numbers: float32[width], NaN unknown."""
+    """image: uint8[H, W] masks (how much of a pixel the person covers) or uint8[H, W, 3] RGB; text: str; numbers:
+    float32[width], NaN unknown."""
     owner: Literal["shopper", "garment", "pair", "derived"]
     """Whose it is: one asset of the shopper or the garment, a fact of the pair, or computed by the model itself."""
     width: int = 0

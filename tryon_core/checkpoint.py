@@ -34,6 +34,16 @@ class Checkpoint:
     model: Model
     manifest: Manifest
 
+    def emphasised(self, weights: Mapping[str, float]) -> Checkpoint:
+        """Return the checkpoint with factors on the weights that parts have in fusion; the model is changed in place.
+
+        Raises:
+            ConfigError: the kind of fusion weighs no parts, or no part that is fused has that name.
+        """
+        if weights:
+            self.model.emphasise(weights)
+        return Checkpoint(self.model, self.manifest.emphasised(weights))
+
 
 def load_checkpoint(url: str, device: str = "cpu") -> Checkpoint:
     """Read a checkpoint folder from a path or fsspec URL.

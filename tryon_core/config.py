@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from .batch import Part, register_part
 from .errors import ConfigError, expected_one_of
 
 T = TypeVar("T")
 
 IMAGE_ENCODERS = ("cnn", "mobilenet_v2", "resnet18", "vit_b_16")
+POOLINGS = ("max", "average")
 TEXT_ENCODERS = ("lstm", "gru", "transformer")
 MAX_DEPTH = 1000
 """Layers of anything; building a wrong number of them would take for ever."""
@@ -37,6 +39,10 @@ class ImageTower:
     embedding_dim: int = 64
     stages: tuple[int, ...] = (16, 32, 64)
     """`cnn` only: output channels of each convolution + pooling stage."""
+    places: tuple[int, int] = (4, 4)
+    """`cnn` only: rows and columns of the grid of places over which features are averaged."""
+    pooling: str = "max"
+    """`cnn` only: ``max``, as published, or ``average``, which keeps how much of a place is covered."""
     stem_stride: int = 1
     """`cnn` only: stride of the first convolution; 2 costs a quarter."""
     depth: int = 12
@@ -58,6 +64,8 @@ class ImageTower:
         _require(len(self.mean) == len(self.std) == self.channels, "expected one mean and one std per channel")
         _require(self.embedding_dim > 0, f"expected embedding_dim over 0, got {self.embedding_dim}")
         _require(0 < self.depth <= MAX_DEPTH, f"expected depth from 1 to {MAX_DEPTH}, got {self.depth}")
+        _require(self.pooling in POOLINGS, expected_one_of("pooling", self.pooling, POOLINGS))
+        _require(len(self.places) == 2 and min(self.places) > 0, f"expected places over 0, got {self.places}")
         _require(self.denoise_sigma >= 0, f"expected denoise_sigma of at least 0, got {self.denoise_sigma}")
 
 
@@ -135,6 +143,36 @@ class FusionConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnPart:
+    """A part that only this model has, see `batch.Part`; it comes with the config, so that a checkpoint explains itself."""
+
+    kind: str
+    owner: str
+    width: int = 0
+    """Length of a numbers part."""
+
+    def __post_init__(self) -> None:
+        _require(self.kind in _TOWERS, expected_one_of("kind of part", self.kind, _TOWERS))
+        owners = ("shopper", "garment", "pair")
+        _require(self.owner in owners, expected_one_of("owner of a part", self.owner, owners))
+        _require((self.width > 0) == (self.kind == "numbers"), f"expected a width of numbers only, got {self.width}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTask:
+    """A task that only this model has: one of several classes."""
+
+    classes: tuple[str, ...]
+    view: str = "garment"
+    """What the task sees: the parts of the shopper, the garment, or the pair."""
+
+    def __post_init__(self) -> None:
+        views = ("shopper", "garment", "pair")
+        _require(self.view in views, expected_one_of("view of a task", self.view, views))
+        _require(len(set(self.classes)) == len(self.classes) >= 2, f"expected at least two classes, got {self.classes}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """A whole model: which parts it sees, through which towers, how they are fused, and for which tasks."""
 
@@ -145,6 +183,10 @@ class ModelConfig:
     fusion: FusionConfig = field(default_factory=FusionConfig)
     tasks: Mapping[str, float] = field(default_factory=lambda: {"match": 1.0, "fit": 1.0, "body": 1.0, "category": 0.3})
     """Task name (see `tasks.TASKS`) to its weight in the training loss."""
+    own_parts: Mapping[str, OwnPart] | None = None
+    """Parts that are not in the contract, which `register_parts` adds."""
+    own_tasks: Mapping[str, OwnTask] | None = None
+    """Tasks that are not in the table, which the model adds as it is built."""
 
     def __post_init__(self) -> None:
         _require(isinstance(self.parts, Mapping) and bool(self.parts), "expected parts as an object of at least one")
@@ -160,6 +202,15 @@ class ModelConfig:
         if self.fusion.weights is not None:
             missing = set(self.parts) ^ set(self.fusion.weights)
             _require(not missing, f"expected a fusion weight for each part and no other, differing: {sorted(missing)}")
+
+    def register_parts(self) -> None:
+        """Add the parts of one's own to the contract of this process.
+
+        Raises:
+            ConfigError: the contract has another part of that name.
+        """
+        for name, own in (self.own_parts or {}).items():
+            register_part(Part(name, own.kind, own.owner, own.width))  # type: ignore[arg-type]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON data that `from_json` reads back to an equal config."""
@@ -177,6 +228,10 @@ class ModelConfig:
         towers = data.pop("towers", {})
         fusion = data.pop("fusion", {})
         _require(isinstance(towers, Mapping) and isinstance(fusion, Mapping), "expected towers and fusion as objects")
+        for key, kind in (("own_parts", OwnPart), ("own_tasks", OwnTask)):
+            if data.get(key) is not None:
+                _require(isinstance(data[key], Mapping), f"expected {key} as an object")
+                data[key] = {name: _build(kind, own) for name, own in data[key].items()}
         return _build(cls, data, towers={n: _tower(n, t) for n, t in towers.items()}, fusion=_build(FusionConfig, fusion))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +11,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from .batch import Column
 from .config import ImageTower, TextTower
 from .errors import InputError
+from .explain import Ablation
 from .model import Model
 from .person import find_person, frame_mask
 from .photo import decode, prepare
-from .text import text_arrays
+from .spans import Word, words_of
+from .text import text_arrays, token_arrays
+from .words import Token
 
 Embedding = npt.NDArray[np.float16]
 """float16[dim], contiguous."""
+_VARIANTS = 512
+"""Texts that are encoded at once where words are left out: a bound of memory."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,38 @@ def encode_texts(model: Model, part: str, texts: Sequence[str]) -> list[Embeddin
     tower = model.config.towers[model.config.parts[part]]
     assert isinstance(tower, TextTower)
     return _halves(model.encode(part, text_arrays(texts, tower.rows, tower.max_tokens)))
+
+
+@torch.inference_mode()
+def encode_ablated(model: Model, part: str, texts: Sequence[str]) -> list[Ablation]:
+    """Return for each text, in order, its words and its embedding without each of them, all texts' as one batch.
+
+    Raises:
+        TooLargeError: a text has too many characters.
+    """
+    tower = model.config.towers[model.config.parts[part]]
+    assert isinstance(tower, TextTower)
+    read = [words_of(text, tower.max_tokens) for text in texts]
+    left = [[_without(tokens, word) for word in words] for tokens, words in read]
+    embeddings = _ablated(model, part, tower, [tokens for own in left for tokens in own if tokens])
+    return [_ablation(words, own, embeddings, tower.embedding_dim) for (_, words), own in zip(read, left, strict=True)]
+
+
+def _without(tokens: Sequence[Token], word: Word) -> list[Token]:
+    return [token for at, token in enumerate(tokens) if at not in word.tokens]
+
+
+def _ablated(model: Model, part: str, tower: TextTower, texts: Sequence[Sequence[Token]]) -> Iterator[Embedding]:
+    for at in range(0, len(texts), _VARIANTS):
+        yield from _halves(model.encode(part, token_arrays(texts[at : at + _VARIANTS], tower.rows)))
+
+
+def _ablation(words: Sequence[Word], left: Sequence[Sequence[Token]], embeddings: Iterator[Embedding], dim: int) -> Ablation:
+    """Return one text's words, and as many of the embeddings as the text without each has tokens left."""
+    known = np.array([bool(tokens) for tokens in left], dtype=bool)
+    values = np.array(list(itertools.islice(embeddings, int(known.sum()))), dtype=np.float16).reshape(-1, dim)
+    places = np.array([(word.start, word.end) for word in words], dtype=np.int64).reshape(-1, 2)
+    return Ablation(places, Column(values, np.where(known, known.cumsum() - 1, -1)))
 
 
 def _halves(embeddings: torch.Tensor) -> list[Embedding]:

@@ -43,6 +43,12 @@ def model_fingerprint(config: ModelConfig, weights: Mapping[str, npt.NDArray[Any
     return _digest(weights, {"config": _stated(config), "calibration": calibration, "versions": versions, "w": widths})
 
 
+def emphasised_fingerprint(model: str, weights: Mapping[str, float]) -> str:
+    """Return the fingerprint of a model with factors on the weights of its parts; its own where none of them is changed."""
+    changed = {part: weight for part, weight in weights.items() if weight != 1}
+    return _digest({}, {"model": model, "weights": changed}) if changed else model
+
+
 def content_key(secret: bytes, *content: bytes) -> str:
     """Return 32 hex digits that name a content to holders of `secret` and tell nobody else what it was.
 

@@ -12,6 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import FusionConfig
+from .errors import ConfigError
+
+EMPHASISABLE = ("average", "weighted", "attention")
+"""Kinds of fusion in which a part has a weight; in `concat` a layer behind it reads every part by weights of its own."""
 
 
 def concat(embeddings: Tensor, present: Tensor) -> Tensor:
@@ -40,17 +44,22 @@ def weighted(embeddings: Tensor, present: Tensor, weights: Tensor) -> Tensor:
     return torch.einsum("bn,bnd->bd", share, embeddings)
 
 
-def attention(query: Tensor, embeddings: Tensor, present: Tensor, num_heads: int) -> Tensor:
+def attention(query: Tensor, embeddings: Tensor, present: Tensor, num_heads: int, weights: Tensor | None = None) -> Tensor:
     """Return float32[B, D], scaled dot-product attention of one query per row over the parts present.
+
+    With weights each head attends to part i by w_i exp(q · k_i) / Σ_j w_j exp(q · k_j).
 
     Args:
         query: float32[B, D].
         embeddings: float32[B, N, D], keys and values; a row without any part gives zeros.
+        weights: float32[N], each over 0; None for equal ones.
     """
     batch, num, dim = embeddings.shape
     heads = embeddings.view(batch, num, num_heads, dim // num_heads).transpose(1, 2)
     nobody = ~present.any(dim=1)
     mask = (present | nobody.unsqueeze(1)).view(batch, 1, 1, num)
+    if weights is not None:
+        mask = torch.where(mask, weights.log(), -torch.inf)
     fused = F.scaled_dot_product_attention(query.view(batch, num_heads, 1, -1), heads, heads, attn_mask=mask)
     return fused.reshape(batch, dim) * ~nobody.unsqueeze(1)
 
@@ -82,6 +91,7 @@ class Fusion(nn.Module):
     """
 
     sides: Tensor
+    emphasis: Tensor | None
 
     def __init__(
         self, config: FusionConfig, dims: Mapping[str, int], sides: tuple[Sequence[str], Sequence[str]] = ((), ())
@@ -98,10 +108,26 @@ class Fusion(nn.Module):
         self.factors = nn.ModuleDict({name: nn.Linear(dims[name], config.width, bias=False) for name in both})
         membership = torch.tensor([[name in side for name in dims] for side in sides])
         self.register_buffer("sides", membership, persistent=False)
+        self.register_buffer("emphasis", None, persistent=False)
         fused_dim = config.width * ((len(dims) if config.kind == "concat" else 1) + bool(both))
         self.enter = nn.Linear(fused_dim + len(dims), config.width)
         self.layers = nn.ModuleList(_Residual(config.width, config.dropout) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
+
+    def emphasise(self, weights: Mapping[str, float]) -> None:
+        """Multiply the parts' own weights, which are 1 where the kind of fusion has none, before they are renormalised.
+
+        Weights and products of two sides' parts stay as they were fitted; a name of another fusion's part says nothing here.
+
+        Args:
+            weights: part name to factor, over 0.
+
+        Raises:
+            ConfigError: the kind of fusion weighs no parts.
+        """
+        if self.config.kind not in EMPHASISABLE:
+            raise ConfigError(f"expected a fusion that weighs parts ({', '.join(EMPHASISABLE)}), got {self.config.kind}")
+        self.emphasis = self.log_weights.new_tensor([weights.get(name, 1.0) for name in self.names])
 
     def forward(self, parts: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
         """Return float32[B, width].
@@ -130,11 +156,12 @@ class Fusion(nn.Module):
         if self.config.kind == "concat":
             return concat(embeddings, present)
         if self.config.kind == "average":
-            return average(embeddings, present)
+            return average(embeddings, present) if self.emphasis is None else weighted(embeddings, present, self.emphasis)
         if self.query is not None:
             query = self.query.expand(len(embeddings), -1)
-            return attention(query, embeddings, present, self.config.num_heads)
-        return weighted(embeddings, present, self.log_weights.exp())
+            return attention(query, embeddings, present, self.config.num_heads, self.emphasis)
+        weights = self.log_weights.exp()
+        return weighted(embeddings, present, weights if self.emphasis is None else weights * self.emphasis)
 
 
 class _Residual(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import fsspec
 
 from .config import ModelConfig
 from .errors import CheckpointError, ConfigError
-from .fingerprint import VERSIONS
+from .fingerprint import VERSIONS, emphasised_fingerprint
 from .history import History, HistoryConfig, Key
 from .record import Effects
 
@@ -52,6 +53,10 @@ class Manifest:
         known = ("nothing", "words", "photo", "both")[("shopper_words" in parts) + 2 * seen]
         return dict(self.calibration.get("body_half_width", {}).get(known, {}))
 
+    def emphasised(self, weights: Mapping[str, float]) -> Manifest:
+        """Return the manifest of the model whose parts weigh otherwise: of other answers, so of another name."""
+        return dataclasses.replace(self, fingerprint=emphasised_fingerprint(self.fingerprint, weights))
+
     def to_json(self) -> dict[str, Any]:
         """Return config.json's content."""
         return {
@@ -82,6 +87,7 @@ def read_manifest(url: str) -> Manifest:
             made = f"made under {data['versions']}, in {url}"
             raise CheckpointError(f"expected a checkpoint made under {VERSIONS}, got one {made}: fit it again")
         config = ModelConfig.from_json(data["model"])
+        config.register_parts()
         prints = data["fingerprints"]
         return Manifest(config, prints["model"], prints["towers"], data["calibration"], data.get("metrics", {}))
     except FileNotFoundError as err:

@@ -18,7 +18,7 @@ from .errors import ConfigError, expected_one_of
 from .fusion import Fusion
 from .image_encoder import ImageEncoder
 from .numbers_encoder import NumbersEncoder
-from .tasks import TASKS, View, ease, verdict
+from .tasks import TASKS, Classes, View, ease, register_task, verdict
 from .text import TextArrays, text_arrays
 from .text_encoder import TextEncoder
 
@@ -39,6 +39,9 @@ class Model(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        config.register_parts()
+        for name, own in (config.own_tasks or {}).items():
+            register_task(name, Classes(own.view, own.classes))  # type: ignore[arg-type]
         self.towers = nn.ModuleDict({name: self._tower(name) for name in config.towers})
         for task in config.tasks:
             if task not in TASKS:
@@ -112,10 +115,40 @@ class Model(nn.Module):
         """
         return "verdict" if task == "match" and "verdict" in self.config.parts else TASKS[task].view
 
-    def forward(self, batch: Mapping[str, Column[Any]]) -> dict[str, Tensor]:
-        """Return each task's raw outputs, float32[B, num_outputs]."""
-        num_rows = len(next(iter(batch.values())).index)
-        return self.fuse(self.embed(batch), batch.get("size"), num_rows)
+    def emphasise(self, weights: Mapping[str, float]) -> None:
+        """Multiply the weights that parts have in fusion.
+
+        Args:
+            weights: part name to factor, over 0; parts that are not named keep their weight.
+
+        Raises:
+            ConfigError: the kind of fusion weighs no parts, or no part that is fused has that name.
+        """
+        fusions = [fusion for fusion in self.fusions.values() if isinstance(fusion, Fusion)]
+        fused = {name for fusion in fusions for name in fusion.names}
+        for name in weights:
+            if name not in fused:
+                raise ConfigError(expected_one_of("a part with a weight", name, fused))
+        for fusion in fusions:
+            fusion.emphasise(weights)
+
+    def forward(
+        self, batch: Mapping[str, Column[Any]], encoded: Mapping[str, Column[Any]] | None = None
+    ) -> dict[str, Tensor]:
+        """Return each task's raw outputs, float32[B, num_outputs].
+
+        Args:
+            encoded: parts whose values are embeddings already, float32[U, dim].
+        """
+        ready = encoded or {}
+        num_rows = len(next(iter({**batch, **ready}.values())).index)
+        device = next(self.parameters()).device
+        known = {
+            part: (torch.as_tensor(column.values).to(device), torch.as_tensor(column.index).to(device))
+            for part, column in ready.items()
+            if column.present.any()
+        }
+        return self.fuse({**self.embed(batch), **known}, batch.get("size"), num_rows)
 
     def _heads(self, views: tuple[View, ...], embedded: Embedded, num_rows: int) -> dict[str, Tensor]:
         outputs: dict[str, Tensor] = {}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from .batch import FIT_CLASSES, MEASUREMENTS, Column
 from .catalogue import CatalogueItem
 from .checkpoint import load_checkpoint
-from .encoding import Embedding, Refused, encode_images, encode_texts
+from .encoding import Embedding, Refused, encode_ablated, encode_images, encode_texts
 from .errors import CheckpointError, InputError
+from .explain import Explanation, explanations, question
 from .garment import garment_words
 from .manifest import read_history
-from .offers import choose, offers_of, score_job
+from .offers import ScoreJob, choose, offers_of, score_job
 from .scoring import score
 
 
@@ -36,6 +37,10 @@ class Prediction:
     photo: str
     """`used`, `none given`, or why it was not used."""
     model: str
+    explanation: dict[str, Explanation] = field(default_factory=dict)
+    """What moved `match` and `confidence`, in log-odds, where it was asked for; see `explain.Explanation`."""
+    read: dict[str, str] = field(default_factory=dict)
+    """Part name to the text in which the explanation's words have their places."""
 
 
 class Predictor:
@@ -55,8 +60,11 @@ class Predictor:
         self._garments = [item.garment for item in catalogue]
         self._columns = self._encode(catalogue)
 
-    def predict(self, photo: bytes | None, words: str | None) -> Prediction:
+    def predict(self, photo: bytes | None, words: str | None, *, explain: bool = False) -> Prediction:
         """Return the best garment and size for one shopper; either may be None.
+
+        Args:
+            explain: whether to tell what moved the answer.
 
         Raises:
             InputError: the photo is no image, or too large or small; the words are too long.
@@ -64,7 +72,8 @@ class Predictor:
         shopper, said = self._shopper(photo, words)
         history, day = self._history or (None, 0.0)
         offers = offers_of(self._garments, history, None, day)
-        (scores,) = score(self._checkpoint, [score_job(offers, shopper, self._columns)])
+        job = score_job(offers, shopper, self._columns)
+        (scores,) = score(self._checkpoint, [job])
         if not len(scores.match):
             raise CheckpointError("expected a model with task match, got one without")
         best = choose(offers, scores)[0]
@@ -74,7 +83,16 @@ class Predictor:
         place = int(offers.size[best.row])
         size = garment.sizes[place].label if place >= 0 else ""
         match, manifest = float(scores.match[best.row]), self._checkpoint.manifest
-        return Prediction(match, garment.id, size, fit, body, manifest.half_widths(shopper), said, manifest.fingerprint)
+        widths = manifest.half_widths(shopper)
+        texts = {"shopper_words": words or "", "garment_words": garment_words(garment) or ""} if explain else {}
+        read = {part: text for part, text in texts.items() if text and part in self._checkpoint.model.config.parts}
+        why = self._explained(job, best.row, read) if explain else {}
+        return Prediction(match, garment.id, size, fit, body, widths, said, manifest.fingerprint, why, read)
+
+    def _explained(self, job: ScoreJob, row: int, texts: Mapping[str, str]) -> dict[str, Explanation]:
+        model = self._checkpoint.model
+        asked = question(job, row, {part: encode_ablated(model, part, [text])[0] for part, text in texts.items()})
+        return explanations(asked, score(self._checkpoint, [asked.job])[0])
 
     def _shopper(self, photo: bytes | None, words: str | None) -> tuple[dict[str, Embedding], str]:
         model = self._checkpoint.model

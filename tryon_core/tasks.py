@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .batch import FIT_CLASSES, LOOKS, MEASUREMENTS
+from .errors import ConfigError
 
 View = Literal["pair", "shopper", "taste", "garment", "verdict"]
 """What a task sees, and which tasks share a fusion: everything, the shopper's parts, the same for what they like (which a
@@ -25,8 +26,12 @@ class Task(Protocol):
     view: View
     num_outputs: int
 
-    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """Return float32[], the mean over the targets present; 0 where none is."""
+    def loss(self, outputs: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return float32[], the mean over the targets present, by weight; 0 where none is.
+
+        Args:
+            weight: float32[B], how much each row counts, over 0; all alike where None.
+        """
         ...
 
     def predict(self, outputs: Tensor, temperature: float) -> Tensor:
@@ -45,9 +50,9 @@ class Match:
     view: View = "pair"
     num_outputs = 1
 
-    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the binary cross-entropy of float32[B, 1] logits."""
-        return _binary(outputs[:, 0], target)
+        return _binary(outputs[:, 0], target, weight)
 
     def predict(self, outputs: Tensor, temperature: float) -> Tensor:
         """Return float32[B], probabilities."""
@@ -63,9 +68,9 @@ class Taste:
         self.names = names
         self.num_outputs = len(names)
 
-    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the binary cross-entropy of the logits, float32[B, C], of classes that were met."""
-        return _binary(outputs, target)
+        return _binary(outputs, target, weight)
 
     def predict(self, outputs: Tensor, temperature: float) -> Tensor:
         """Return float32[B, C], a probability per class."""
@@ -80,9 +85,12 @@ class Classes:
         self.names = names
         self.num_outputs = len(names)
 
-    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the cross-entropy of float32[B, C] logits."""
-        return F.cross_entropy(outputs, target, ignore_index=-1) if known(target).any() else outputs.sum() * 0
+        if not known(target).any():
+            return outputs.sum() * 0
+        each = F.cross_entropy(outputs, target, ignore_index=-1, reduction="none")
+        return _mean(each, known(target), weight)
 
     def predict(self, outputs: Tensor, temperature: float) -> Tensor:
         """Return float32[B, C], probabilities that sum to 1."""
@@ -97,11 +105,11 @@ class Body:
     centre = (170.0, 75.0, 98.0, 85.0, 100.0, 60.0, 80.0, 85.0, 36.0)
     spread = (10.0, 15.0, 10.0, 12.0, 9.0, 6.0, 6.0, 6.0, 4.0)
 
-    def loss(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def loss(self, outputs: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the mean squared error in units of `spread`."""
         told = known(target)
         scaled = (target - outputs.new_tensor(self.centre)) / outputs.new_tensor(self.spread)
-        return F.mse_loss(outputs[told], scaled[told]) if told.any() else outputs.sum() * 0
+        return _mean((outputs - torch.where(told, scaled, outputs.detach())).square(), told, weight)
 
     def predict(self, outputs: Tensor, temperature: float) -> Tensor:
         """Return float32[B, M] in cm and kg; a temperature does not apply."""
@@ -115,6 +123,23 @@ TASKS: dict[str, Task] = {
     **{look: Classes("garment", names) for look, names in LOOKS.items()},
     **{f"taste_{look}": Taste(names) for look, names in LOOKS.items()},
 }
+
+
+def register_task(name: str, task: Classes) -> None:
+    """Add a model's own task to the table; a later model's classes take the place of an earlier one's.
+
+    What is answered for a task depends on its outputs alone, so that models of both stay as they are.
+
+    Raises:
+        ConfigError: the table has a task of that name which is no model's own.
+    """
+    if name in TASKS and name not in _OWN:
+        raise ConfigError(f"expected a new task name, got {name!r}, which is taken")
+    _OWN.add(name)
+    TASKS[name] = task
+
+
+_OWN: set[str] = set()
 
 
 def verdict(outputs: Mapping[str, Tensor]) -> Tensor:
@@ -142,6 +167,22 @@ def ease(body: Tensor, chart: Tensor) -> Tensor:
     return chart - torch.repeat_interleave(body, 2, dim=1)
 
 
-def _binary(logits: Tensor, target: Tensor) -> Tensor:
+def _binary(logits: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
     told = known(target)
-    return F.binary_cross_entropy_with_logits(logits[told], target[told]) if told.any() else logits.sum() * 0
+    each = F.binary_cross_entropy_with_logits(logits, torch.where(told, target, 0.0), reduction="none")
+    return _mean(each, told, weight)
+
+
+def _mean(each: Tensor, told: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean by weight of the losses whose targets are told; 0 where none is.
+
+    Args:
+        each: float32[B] or float32[B, C].
+        told: bool of the same shape.
+        weight: float32[B].
+    """
+    counts = told.to(each.dtype)
+    if weight is not None:
+        counts = counts * weight.to(each.dtype).reshape(-1, *[1] * (each.ndim - 1))
+    total: Tensor = (each * counts).sum() / counts.sum().clamp_min(1e-12)
+    return total

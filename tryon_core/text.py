@@ -34,11 +34,16 @@ def text_arrays(texts: Sequence[str], rows: int, max_tokens: int) -> TextArrays:
     Raises:
         TooLargeError: a text has too many characters.
     """
-    tokens = [parse(text)[:max_tokens] or [Token("<empty>")] for text in texts]
+    return token_arrays([parse(text)[:max_tokens] for text in texts], rows)
+
+
+def token_arrays(texts: Sequence[Sequence[Token]], rows: int) -> TextArrays:
+    """Return parsed texts as arrays for a table of `rows` rows."""
+    tokens = [text or [Token("<empty>")] for text in texts]
     lengths = np.array([len(t) for t in tokens], dtype=np.int64)
     longest = int(lengths.max(initial=1))
-    ids = np.zeros((len(texts), longest, 2), dtype=np.int64)
-    values = np.full((len(texts), longest), np.nan, dtype=np.float32)
+    ids = np.zeros((len(tokens), longest, 2), dtype=np.int64)
+    values = np.full((len(tokens), longest), np.nan, dtype=np.float32)
     for row, line in enumerate(tokens):
         ids[row, : len(line)] = [hash_word(token.word, rows) for token in line]
         values[row, : len(line)] = [np.nan if token.value is None else token.value for token in line]

@@ -8,11 +8,11 @@ of every encoder's fingerprint through `PARSER_VERSION`.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from .errors import TooLargeError
+from .folding import fold
 from .numerals import CJK_NUMERALS, chinese_number
 from .sizes import LETTER, NAME, PLUS, letter_steps, name_steps, plus_steps
 
@@ -81,15 +81,6 @@ _PATTERN = re.compile(
 _SYSTEMS = {"w": "inch", "jeans": "inch", "de": "eu", "eur": "eu"}
 _SIZES_OF = {"it": (34, 64), "us": (0, 64), "uk": (2, 64), "eu": (16, 70), "fr": (16, 70), "inch": (20, 60)}
 """Values that a size of a system may have; "gave it 5" and "jeans 2" are none."""
-_SAME = {"’": "'", "‘": "'", "′": "'", "”": '"', "“": '"', "″": '"', "，": ", "}
-_SAME |= {"½": ".5", "¼": ".25", "¾": ".75", "⅓": ".33", "⅔": ".67", "⅛": ".125", "⅜": ".375", "⅝": ".625", "⅞": ".875"}
-_FOLD = str.maketrans(_SAME)
-_WRITTEN = (
-    (re.compile(r"(?<!\d)\.(?=\d)"), "0."),
-    (re.compile(r"(?<=\d)\s+1/2(?![\d/])"), ".5"),
-    (re.compile(r"u\.s\."), "us"),
-    (re.compile(r"u\.k\."), "uk"),
-)
 _INCHES_FROM = 20
 """寸 of so many are inches, as trousers have them; fewer are the Chinese inch."""
 
@@ -112,11 +103,19 @@ def parse(text: str) -> list[Token]:
     """
     if len(text) > MAX_CHARACTERS:
         raise TooLargeError(f"expected a text of at most {MAX_CHARACTERS} characters, got {len(text)}")
-    # One space for every gap, so that no pattern can try a long one in many ways.
-    folded = " ".join(unicodedata.normalize("NFKC", text.translate(_FOLD)).casefold().split())
-    for written, meant in _WRITTEN:
-        folded = written.sub(meant, folded)
-    return [token for match in _PATTERN.finditer(folded) for token in _tokens_of(match)]
+    return [token for match in _PATTERN.finditer(fold(text)) for token in _tokens_of(match)]
+
+
+def placed_tokens(folded: str) -> list[tuple[Token, int, int]]:
+    """Return the tokens of a text that is folded already, as `parse` does, each with where it starts and ends in it."""
+    found = []
+    for match in _PATTERN.finditer(folded):
+        start, tokens = match.start(), _tokens_of(match)
+        ends = len(match[0].rstrip())
+        run = match["cjk"]
+        within = [(i, i + n) for n in (1, 2) for i in range(len(run) + 1 - n)] if run else [(0, ends)] * len(tokens)
+        found += [(token, start + a, start + b) for token, (a, b) in zip(tokens, within, strict=True)]
+    return found
 
 
 def parse_size(label: str) -> tuple[str, float] | None:

@@ -56,14 +56,14 @@ class Probe:
             if isinstance(err, TimeoutError) and trial and trial.is_waiting():
                 return  # busy, too: others wait for that stage as well
             self._failed += 1
-            self._reason = f"{trial.stage if trial else 'ingress'}: {_told(err)}"
+            self._reason = f"{trial.stage if trial else 'ingress'}: {_sentence_of(err)}"
             logger.warning("probe failed: %s", self._reason)
             logger.debug("what failed", exc_info=True)
             return
         self._failed = 0
 
 
-def _told(err: Exception) -> str:
+def _sentence_of(err: Exception) -> str:
     """Return an error's sentence where it is fit to be shown, else its kind."""
     return (str(err) if isinstance(err, TryonError) else "") or type(err).__name__
 

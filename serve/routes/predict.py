@@ -39,7 +39,7 @@ async def predict(request: Request) -> PredictOut:
     """Tell how well the garment, or the best of the sample catalogue, suits the shopper."""
     service = request.app.state.service
     form = await read_form(request, service.settings.max_body_bytes, _FILES, _TEXTS)
-    words = _told(form, "text")
+    words = _text_of(form, "text")
     if words is None and "image" not in form.files:
         raise InputError("expected an image or a text of the shopper, got neither", "/image")
     own = _own_garment(form)
@@ -58,7 +58,7 @@ async def predict(request: Request) -> PredictOut:
     )
 
 
-def _told(form: Form, name: str) -> str | None:
+def _text_of(form: Form, name: str) -> str | None:
     """Return a text part, None where it is missing or empty."""
     text = form.texts.get(name, "").strip()
     if len(text) > MAX_CHARACTERS:
@@ -68,7 +68,7 @@ def _told(form: Form, name: str) -> str | None:
 
 def _own_garment(form: Form) -> Candidate | None:
     """Return the garment that the caller brought, in letter sizes; None where there is none."""
-    text = _told(form, "garment_text") or ""
+    text = _text_of(form, "garment_text") or ""
     image = form.files.get("garment_image")
     if not text and image is None:
         return None

@@ -36,7 +36,7 @@ def _ask(wanted: RecommendationsIn) -> Ask:
     owned = profile.owned if profile else ()
     pointer = "/shopper/photo_base64"
     photo = from_base64(shopper.photo_base64, pointer)
-    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, wanted.explain, owned)
+    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, bool(wanted.explain), owned)
 
 
 def _candidates(wanted: RecommendationsIn) -> list[Candidate]:

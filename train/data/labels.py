@@ -36,19 +36,26 @@ BIAS_STEPS = 0.35
 OFFSET_STEPS = 0.5
 """SD of a garment's untold offset, in steps."""
 
-LIKING = {"colour": 0.9, "cut": 0.5, "pattern": 0.3, "category": 0.3}
+STRETCH_STEPS = 0.8
+"""How many steps more of being too small a cloth of full stretch forgives; it forgives nothing of being too large."""
+
+LIKING = {"colour": 0.9, "cut": 0.6, "pattern": 0.6, "category": 0.6}
 """How much each kind of trait counts among those about which a shopper has an opinion."""
+DISLIKING = 0.45
+"""How much a trait that the shopper wants none of takes off, where all that is liked sums to 1."""
 
 _TIGHTEST = 1.0
 """How much the tightest girth outweighs the others."""
-_SMALL_FROM, _LARGE_FROM = 1.35, -1.25
-_NOISE = 0.37
-"""Scale of the logistic noise of a shopper's judgement, in steps; its SD is 0.67."""
-_SLIPS, _SLIP_ODDS = (-2, -1, 0, 1, 2), (0.04, 0.16, 0.6, 0.16, 0.04)
-"""By how many sizes orders miss the size that the shopper thinks is theirs."""
+_SMALL_FROM, _LARGE_FROM = 1.4, -1.55
+"""Steps by which a body is too big where a cloth without stretch is as often too small as not, and for too large."""
+_NOISE = 0.5
+"""Scale of the logistic noise of a shopper's judgement, in steps; its SD is 0.91."""
+_SLIPS, _SLIP_ODDS = (-2, -1, 0, 1, 2), (0.1, 0.2, 0.4, 0.2, 0.1)
+"""By how many sizes orders miss the size that the label says is the shopper's: many try neighbouring sizes at home, or
+think in the sizes of another brand."""
 _KEPT_AT_MOST = np.array([0.25, 0.98, 0.4])
 """P(kept) of a garment that is too small, fits or is too large, however much it is liked."""
-_LIKED_LOGIT, _TASTE_LOGIT = 2.8, 4.0
+_LIKED_LOGIT, _TASTE_LOGIT = 3.0, 4.0
 """Of P(liked) at no agreement, and per agreement: so that, as in fashion, about half of all orders come back, more of them
 for taste than for fit."""
 
@@ -58,10 +65,10 @@ _OTHER_DEPARTMENT = 0.8
 _MIDDLE = {"women": np.array([92.0, 83.5, 99.5]), "men": np.array([103.0, 91.0, 99.5])}
 """Girths of the body that a typical brand's M is made for, cm."""
 _LADDERS: dict[tuple[str, str], tuple[tuple[str, ...], int, float]] = {
-    ("women", "letter"): (("XXS", "XS", "S", "M", "L", "XL", "XXL", "3XL"), 3, 6.0),
+    ("women", "letter"): (("XXS", "XS", "S", "M", "L", "XL", "XXL", "3XL"), 3, 7.5),
     ("women", "eu"): (tuple(f"EU {n}" for n in range(32, 54, 2)), 4, 4.4),
     ("women", "us"): (tuple(f"US {n}" for n in range(0, 22, 2)), 4, 4.4),
-    ("men", "letter"): (("XS", "S", "M", "L", "XL", "XXL", "3XL"), 2, 7.0),
+    ("men", "letter"): (("XS", "S", "M", "L", "XL", "XXL", "3XL"), 2, 8.0),
     ("men", "eu"): (tuple(f"EU {n}" for n in range(42, 66, 2)), 5, 4.6),
     ("men", "us"): (tuple(f"US {n}" for n in range(34, 54, 2)), 3, 5.2),
 }
@@ -103,6 +110,18 @@ def draw_ladder(department: str, system: str, rng: np.random.Generator | None = 
     return Ladder(labels, centre + (np.arange(len(labels)) - middle)[:, None] * steps, steps)
 
 
+def typical_girth(department: str, label: str) -> float:
+    """Return the mean of `GIRTHS`, in cm, of the body that a typical brand makes a size for.
+
+    Raises:
+        ConfigError: no system of the department has such a label.
+    """
+    for ladder in (draw_ladder(department, system) for system in SYSTEMS):
+        if label in ladder.labels:
+            return float(ladder.centres[ladder.labels.index(label)].mean())
+    raise ConfigError(f"expected a size label of {department}, got {label!r}")
+
+
 @dataclass(frozen=True)
 class Brand:
     """What a brand does to sizes."""
@@ -136,16 +155,18 @@ def tightness(body: Array, centre: Array, step: Array, relevance: Array) -> Arra
 
     All arguments are float64[..., 3] over `GIRTHS`: cm, cm, cm, and shares that sum to 1.
     """
-    steps_over = (body - centre) / step
-    return np.asarray(np.log(np.sum(relevance * np.exp(_TIGHTEST * steps_over), axis=-1)) / _TIGHTEST)
+    each = (body - centre) / step
+    return np.asarray(np.log(np.sum(relevance * np.exp(_TIGHTEST * each), axis=-1)) / _TIGHTEST)
 
 
-def fit_probabilities(latent: Array) -> Array:
+def fit_probabilities(latent: Array, stretch: Array | float = 0.0) -> Array:
     """Return P(small), P(fit), P(large), float64[N, 3], from steps by which bodies are too big, float64[N].
+
+    Cloth that gives by its `stretch`, float64[N] in [0, 1], is worn tighter before it is called small.
 
     The garment's untold offset, its brand's bias and its cut's ease are already taken off. The noise is logistic.
     """
-    small = _logistic((latent - _SMALL_FROM) / _NOISE)
+    small = _logistic((latent - _SMALL_FROM - STRETCH_STEPS * stretch) / _NOISE)
     large = _logistic((_LARGE_FROM - latent) / _NOISE)
     return np.stack([small, 1 - small - large, large], axis=-1)
 
@@ -200,7 +221,8 @@ class Truth:
     girths: Array
     """float64[P, 3], of the bodies, cm."""
     liked: Array
-    """float64[P, T], each trait's share of a shopper's taste; those of the garment liked best sum to 1. See `LIKING`."""
+    """float64[P, T], each trait's share of a shopper's taste; those of the garment liked best sum to 1, and what the
+    shopper wants none of is negative. See `LIKING` and `DISLIKING`."""
     traits: Array
     """float64[G, T], 1 where the garment has the trait."""
     centres: Array
@@ -211,6 +233,8 @@ class Truth:
     """float64[G, 3]"""
     hidden: Array
     """float64[G], steps by which a garment is untoldly made for larger bodies."""
+    stretch: Array
+    """float64[G], how far its cloth gives, in [0, 1]."""
     shops_in: Ints
     """int64[P], the department of each shopper, into `DEPARTMENTS`."""
     department: Ints
@@ -218,9 +242,23 @@ class Truth:
 
 
 def agreement(truth: Truth, shopper: Ints, garment: Ints) -> Array:
-    """Return how well garments are to shoppers' taste, float64[N], up to 1; below -1 only in the other department."""
+    """Return how well garments are to shoppers' taste, float64[N], up to 1.
+
+    It is below -1 only where a trait is disliked or the department is not the shopper's.
+    """
     worth = np.einsum("nt,nt->n", truth.liked[shopper], truth.traits[garment])
     return np.asarray(2 * worth - 1 - _OTHER_DEPARTMENT * (truth.shops_in[shopper] != truth.department[garment]))
+
+
+def steps_over(truth: Truth, shopper: Ints, garment: Ints, size: Ints) -> Array:
+    """Return how many steps bodies are too big for what sizes say, float64[N], see `tightness`; arguments are int64[N].
+
+    Raises:
+        InputError: a garment has no such size.
+    """
+    if np.any((size < 0) | (size >= truth.centres.shape[1])) or np.isnan(truth.centres[garment, size]).any():
+        raise InputError("expected a place among the garment's sizes, got one beyond its last")
+    return tightness(truth.girths[shopper], truth.centres[garment, size], truth.steps[garment], truth.relevance[garment])
 
 
 def oracle(truth: Truth, shopper: Ints, garment: Ints, size: Ints) -> tuple[Array, Array]:
@@ -229,11 +267,7 @@ def oracle(truth: Truth, shopper: Ints, garment: Ints, size: Ints) -> tuple[Arra
     Raises:
         InputError: a garment has no such size.
     """
-    if np.any((size < 0) | (size >= truth.centres.shape[1])) or np.isnan(truth.centres[garment, size]).any():
-        raise InputError("expected a place among the garment's sizes, got one beyond its last")
-    centre, step = truth.centres[garment, size], truth.steps[garment]
-    tight = tightness(truth.girths[shopper], centre, step, truth.relevance[garment])
-    fit = fit_probabilities(tight - truth.hidden[garment])
+    fit = fit_probabilities(steps_over(truth, shopper, garment, size) - truth.hidden[garment], truth.stretch[garment])
     return fit, kept_probability(fit, agreement(truth, shopper, garment))
 
 
@@ -247,8 +281,19 @@ def choose_sizes(truth: Truth, shopper: Ints, garment: Ints, rng: np.random.Gene
     return np.asarray(np.clip(np.nanargmin(misfit, axis=1) + slips, 0, last))
 
 
-def usual_size(department: str, girths: Array, rng: np.random.Generator) -> str:
-    """Return the label that a typical brand would give a body, float64[3] in cm, a little off as people are."""
-    ladder = draw_ladder(department, "letter" if rng.random() < 0.65 else "eu")
-    misfit = (girths - ladder.centres).mean(axis=1) / ladder.steps[0] + rng.normal(0, 0.4)
+def usual_sizes(department: str, girths: Array, rng: np.random.Generator) -> tuple[str, str]:
+    """Return the labels that typical brands of two systems would give a body, float64[3] in cm, a little off as people are.
+
+    The first is what its owner thinks in, a letter more often than a number.
+    """
+    order = rng.permutation(SYSTEMS)[:2] if rng.random() < 0.35 else ("letter", SYSTEMS[int(rng.integers(1, 3))])
+    slip = rng.normal(0, 0.4)
+    first, second = (_nearest(draw_ladder(department, str(system)), girths, slip) for system in order)
+    return first, second
+
+
+def _nearest(ladder: Ladder, girths: Array, slip: float) -> str:
+    """Return the size that suits a body on average, `slip` letter steps off."""
+    steps = slip * _LADDERS["women", "letter"][2] / ladder.steps[0]
+    misfit = (girths - ladder.centres).mean(axis=1) / ladder.steps[0] + steps
     return ladder.labels[int(np.abs(misfit).argmin())]

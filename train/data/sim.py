@@ -1,34 +1,42 @@
 """The simulated shop: people, garments and dated orders with known truth, and their pictures on demand.
 
 It joins what the other modules draw and knows no model. Every picture and word depends on the shop's seed and its own
-place alone, so that neither the order of calls nor the process changes it.
+place alone, so that neither the order of calls nor the process changes it. Some shoppers, brands and cameras are set
+aside: nobody is fitted on them, and the cameras photograph the shoppers set aside and nobody else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image
 
-from tryon_core.batch import DEPARTMENTS, PATTERNS
+from tryon_core.batch import CUTS, DEPARTMENTS, PATTERNS
 from tryon_core.errors import ConfigError
 
 from . import labels
 from .bodies import SEXES, Bodies, draw_bodies
-from .figures import View, draw_view, render_mask, render_photo
+from .cameras import Rig, draw_rig
+from .faults import blemish
+from .figures import render_mask, render_photo
 from .orders import draw_orders
-from .phrases import Facts, brand_name, garment_description, garment_title, shopper_words
-from .products import CLOTHES, COLOURS, CUTS, render_product
+from .phrases import Facts, shopper_words
+from .products import CLOTHES, render_product
+from .stock import CLOTHES_OF, COLOUR_NAMES, SimGarment, draw_stock
+from .streams import Stream, stream_rng
+from .survey import read_survey
+from .views import View, draw_view
 
 Ints = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 
-_COLOURS, _CUTS = tuple(COLOURS), tuple(CUTS)
-_BODY, _SHOPPER, _GARMENT, _ORDER, _MASK, _IMAGE, _BRAND = range(7)
-"""Streams of random numbers."""
+_AVOIDED_SHARE = 0.4
+"""Share of the shoppers who want none of something."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,8 @@ class SimConfig:
     shoppers: int = 20_000
     garments: int = 2_000
     brands: int = 60
-    orders: int = 120_000
+    cameras: int = 40
+    orders: int = 150_000
     days: float = 730.0
     """Orders are spread evenly over [0, days)."""
     spread: float = 1.1
@@ -51,12 +60,16 @@ class SimConfig:
     """Share of the orders whose shopper told no fit."""
     holdout_share: float = 0.15
     """Share of the shoppers set aside."""
+    unseen_share: float = 0.2
+    """Share of the brands, and of the cameras, that are set aside."""
+    bodies: str = ""
+    """Folder with a survey's files (see `survey`), about whose people bodies are drawn; empty for the shipped statistics."""
 
     def __post_init__(self) -> None:
-        for name in ("shoppers", "garments", "brands", "orders"):
+        for name in ("shoppers", "garments", "brands", "cameras", "orders"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"expected {name} of at least 1, got {getattr(self, name)}")
-        for name in ("female_share", "chartless_share", "silent_share", "holdout_share"):
+        for name in ("female_share", "chartless_share", "silent_share", "holdout_share", "unseen_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"expected {name} in [0, 1], got {getattr(self, name)}")
         if self.seed < 0 or self.days <= 0 or self.spread <= 0:
@@ -73,28 +86,6 @@ class SimShopper(Facts):
 
 
 @dataclass(frozen=True)
-class SimGarment:
-    """A garment of one colour."""
-
-    id: str
-    style_id: str
-    """Shared by the colours of a style, which are cut alike."""
-    title: str
-    brand: str
-    category: str
-    department: str
-    """women or men"""
-    description: str
-    colour: str
-    pattern: str
-    cut: str
-    sizes: tuple[tuple[str, dict[str, tuple[float, float]]], ...]
-    """Label, and the chart of the body it is made for, cm; an empty chart is not published."""
-    hidden: float
-    """Steps by which it is untoldly made for larger bodies: the brand's bias, the style's offset and the cut."""
-
-
-@dataclass(frozen=True)
 class Shop:
     """A simulated shop."""
 
@@ -105,20 +96,38 @@ class Shop:
     orders: labels.Orders
     holdout: npt.NDArray[np.bool_]
     """bool[shoppers], people set aside."""
+    unseen: npt.NDArray[np.bool_]
+    """bool[garments], those of brands set aside."""
+    rigs: list[Rig]
+    """Cameras; those set aside come first."""
     truth: labels.Truth
     """What decides, behind `truth`."""
 
 
 def build_shop(config: SimConfig) -> Shop:
-    """Return the shop of a config; the same config gives the same shop in every process."""
-    rng = _rng(config.seed, _BODY)
-    bodies = draw_bodies(config.shoppers, rng, female_share=config.female_share, spread=config.spread)
+    """Return the shop of a config; the same config gives the same shop in every process.
+
+    Raises:
+        InputError: the config names a survey with a fault.
+    """
+    rng = stream_rng(config.seed, Stream.BODY)
+    people = read_survey(config.bodies) if config.bodies else None
+    bodies = draw_bodies(config.shoppers, rng, female_share=config.female_share, spread=config.spread, people=people)
     holdout = rng.random(config.shoppers) < config.holdout_share
-    shoppers = [_draw_shopper(config, bodies, index) for index in range(config.shoppers)]
-    garments, ladders = _draw_garments(config)
+    rigs = [draw_rig(stream_rng(config.seed, Stream.CAMERA, index)) for index in range(config.cameras)]
+    shoppers = [
+        _draw_shopper(config, bodies, index, _rigs_for(rigs, config, bool(holdout[index])))
+        for index in range(config.shoppers)
+    ]
+    garments, ladders = draw_stock(config.seed, config.garments, config.brands, config.chartless_share)
+    aside = stream_rng(config.seed, Stream.UNSEEN).permutation(config.brands)[
+        : _set_aside(config.brands, config.unseen_share)
+    ]
+    unseen = np.isin([garment.brand_number for garment in garments], aside)
     truth = _truth_of(bodies, shoppers, garments, ladders)
-    orders = draw_orders(truth, config.orders, _rng(config.seed, _ORDER), days=config.days, silent_share=config.silent_share)
-    return Shop(config, bodies, shoppers, garments, orders, holdout, truth)
+    rng = stream_rng(config.seed, Stream.ORDER)
+    orders = draw_orders(truth, config.orders, rng, days=config.days, silent_share=config.silent_share)
+    return Shop(config, bodies, shoppers, garments, orders, holdout, unseen, rigs, truth)
 
 
 def truth(shop: Shop, shopper_rows: Ints, garment_rows: Ints, size_rows: Ints) -> tuple[Array, Array]:
@@ -130,15 +139,21 @@ def truth(shop: Shop, shopper_rows: Ints, garment_rows: Ints, size_rows: Ints) -
     return labels.oracle(shop.truth, *np.broadcast_arrays(shopper_rows, garment_rows, size_rows))
 
 
-def mask_of(shop: Shop, index: int, height: int = 192, width: int = 128, *, take: int = 0) -> Pixels:
+def mask_of(shop: Shop, index: int, height: int = 384, width: int = 256, *, take: int = 0) -> Pixels:
     """Return a shopper's silhouette with a segmenter's faults, uint8[height, width], 0 or 255.
 
+    It is drawn at twice the size, since the outline of a polygon is drawn up to a pixel too wide: at a height of 192, a
+    figure would be 8 % broader than in its photo.
     Take 0 is of the same shot as `photo_of`; each other take has a pose, clothes and a camera of its own.
     """
-    rng = _rng(shop.config.seed, _MASK, index, take)
+    rng = stream_rng(shop.config.seed, Stream.MASK, index, take)
     shopper = shop.shoppers[index]
-    view = draw_view(rng, shopper.sex == "female") if take else shopper.view
-    return blemish(render_mask(shop.bodies.row(index), view, height, width), rng)
+    view = shopper.view
+    if take:
+        rigs = _rigs_for(shop.rigs, shop.config, bool(shop.holdout[index]))
+        view = draw_view(rng, shopper.sex == "female", rigs[int(rng.integers(len(rigs)))])
+    double = Image.fromarray(render_mask(shop.bodies.row(index), view, 2 * height, 2 * width))
+    return blemish(np.where(np.asarray(double.reduce(2)) >= 128, 255, 0).astype(np.uint8), rng)
 
 
 def photo_of(shop: Shop, index: int, height: int = 384, width: int = 256) -> Pixels:
@@ -149,104 +164,64 @@ def photo_of(shop: Shop, index: int, height: int = 384, width: int = 256) -> Pix
 def image_of(shop: Shop, index: int, size: int = 96) -> Pixels:
     """Return a garment's product photo, RGB uint8[size, size, 3]."""
     garment = shop.garments[index]
-    rng = _rng(shop.config.seed, _IMAGE, index)
-    return render_product(garment.category, garment.colour, garment.pattern, garment.cut, rng, size)
+    rng = stream_rng(shop.config.seed, Stream.IMAGE, index)
+    looks = garment.category, garment.colour, garment.pattern, garment.cut
+    return render_product(*looks, rng, size, weave=garment.fabric.weave)
 
 
-def blemish(mask: Pixels, rng: np.random.Generator) -> Pixels:
-    """Return a mask, uint8[H, W], 0 or 255, with a segmenter's faults: a restless edge, small holes, lost feet."""
-    height, width = mask.shape
-    soft = Image.fromarray(mask).filter(ImageFilter.GaussianBlur(rng.uniform(0.009, 0.018) * width))
-    for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.3 else 0):
-        (x, y), r = rng.uniform((0.3, 0.15), (0.7, 0.9)) * (width, height), rng.uniform(0.004, 0.02) * height
-        ImageDraw.Draw(soft).ellipse((x - r, y - r, x + r, y + r), fill=0)
-    coarse = rng.normal(128 + rng.normal(0, 15), 36, (height // 5 + 1, width // 5 + 1)).clip(25, 230).astype(np.uint8)
-    edge = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BILINEAR))
-    faulty = (np.asarray(soft) >= edge).astype(np.uint8) * np.uint8(255)
-    rows = np.flatnonzero(faulty.any(axis=1))
-    if len(rows) and rng.random() < 0.15:
-        faulty[rows[-1] - int(rng.uniform(0.01, 0.05) * len(rows)) :] = 0
-    return faulty
+def _set_aside(num: int, share: float) -> int:
+    """Return how many of `num` are set aside: some wherever a share is asked for, and never all."""
+    return min(max(round(share * num), int(share > 0)), num - 1)
 
 
-def _rng(*key: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(key))
+def _rigs_for(rigs: list[Rig], config: SimConfig, held_out: bool) -> list[Rig]:
+    """Return the cameras that photograph people set aside, or those of everybody else."""
+    aside = _set_aside(config.cameras, config.unseen_share)
+    return rigs[:aside] if held_out and aside else rigs[aside:]
 
 
-def _draw_shopper(config: SimConfig, bodies: Bodies, index: int) -> SimShopper:
-    rng = _rng(config.seed, _SHOPPER, index)
+def _draw_shopper(config: SimConfig, bodies: Bodies, index: int, rigs: list[Rig]) -> SimShopper:
+    rng = stream_rng(config.seed, Stream.SHOPPER, index)
     sex, body = SEXES[bodies.sex[index]], bodies.row(index)
-    kinds = _CLOTHES_OF[_DEPARTMENT_OF[sex]]
+    kinds = CLOTHES_OF[_DEPARTMENT_OF[sex]]
+    usual, other = labels.usual_sizes(_DEPARTMENT_OF[sex], np.array([body[key] for key in labels.GIRTHS]), rng)
+    taste: dict[str, Any] = {
+        "colours": tuple(COLOUR_NAMES[at] for at in rng.permutation(len(COLOUR_NAMES))[: int(rng.integers(2, 4))]),
+        "cut": CUTS[int(rng.integers(3))] if rng.random() < 0.7 else "",
+        "pattern": PATTERNS[int(rng.integers(5))] if rng.random() < 0.65 else "",
+        "category": kinds[int(rng.integers(len(kinds)))] if rng.random() < 0.7 else "",
+    }
     facts = Facts(
         sex=sex,
         height_cm=body["height_cm"],
         weight_kg=body["weight_kg"],
-        usual_size=labels.usual_size(_DEPARTMENT_OF[sex], np.array([body[key] for key in labels.GIRTHS]), rng),
-        colours=tuple(_COLOURS[at] for at in rng.permutation(len(_COLOURS))[: int(rng.integers(2, 4))]),
-        cut=_CUTS[int(rng.integers(3))] if rng.random() < 0.7 else "",
-        pattern=PATTERNS[int(rng.integers(5))] if rng.random() < 0.5 else "",
-        category=kinds[int(rng.integers(len(kinds)))] if rng.random() < 0.6 else "",
+        usual_size=usual,
+        other_size=other if rng.random() < 0.3 else "",
+        avoids=_avoided(taste, rng) if rng.random() < _AVOIDED_SHARE else (),
+        **taste,
     )
-    words, view = shopper_words(facts, rng), draw_view(rng, sex == "female")
+    words, view = shopper_words(facts, rng), draw_view(rng, sex == "female", rigs[int(rng.integers(len(rigs)))])
     return SimShopper(**vars(facts), key=f"shopper-{config.seed}-{index}", words=words, view=view)
 
 
+def _avoided(taste: Mapping[str, Any], rng: np.random.Generator) -> tuple[str, ...]:
+    """Return one or two of the patterns, colours and cuts that are not liked; patterns more often than not."""
+    liked = {taste["cut"], taste["pattern"], *taste["colours"]}
+    kinds = (PATTERNS, PATTERNS, COLOUR_NAMES, CUTS)
+    found: list[str] = []
+    for _ in range(int(rng.integers(1, 3))):
+        choices = [name for name in kinds[int(rng.integers(len(kinds)))] if name not in liked]
+        found.append(choices[int(rng.integers(len(choices)))])
+    return tuple(dict.fromkeys(found))
+
+
 _DEPARTMENT_OF = {"female": "women", "male": "men"}
-_CLOTHES_OF = {"women": CLOTHES, "men": tuple(kind for kind in CLOTHES if kind not in ("dress", "skirt"))}
-
-
-def _draw_garments(config: SimConfig) -> tuple[list[SimGarment], list[labels.Ladder]]:
-    """Return the garments, style by style, and the ladder of each."""
-    rngs = [_rng(config.seed, _BRAND, index) for index in range(config.brands)]
-    brands = [(brand_name(rng), labels.draw_brand(rng)) for rng in rngs]
-    garments: list[SimGarment] = []
-    ladders: list[labels.Ladder] = []
-    style = 0
-    while len(garments) < config.garments:
-        rng = _rng(config.seed, _GARMENT, style)
-        name, brand = brands[int(rng.integers(len(brands)))]
-        department = "women" if rng.random() < 0.55 else "men"
-        key, charted = f"{config.seed}-{style}", rng.random() >= config.chartless_share
-        garments += _draw_style(key, name, brand, department, charted, rng)
-        ladder = brand.ladders[department]
-        ladders += [ladder] * (len(garments) - len(ladders))
-        style += 1
-    return garments[: config.garments], ladders[: config.garments]
-
-
-def _draw_style(
-    key: str, name: str, brand: labels.Brand, department: str, charted: bool, rng: np.random.Generator
-) -> list[SimGarment]:
-    """Return one style in one to three colours."""
-    kinds, ladder = _CLOTHES_OF[department], brand.ladders[department]
-    category, cut = kinds[int(rng.integers(len(kinds)))], _CUTS[int(rng.integers(3))]
-    pattern = PATTERNS[int(rng.integers(1, 5))] if rng.random() < 0.55 else "plain"
-    hidden = brand.bias + rng.normal(0, labels.OFFSET_STEPS) + labels.CUT_EASE[cut]
-    keys = labels.relevant_girths(category) if charted else ()
-    sizes = tuple((label, ladder.chart(at, keys)) for at, label in enumerate(ladder.labels))
-    return [
-        SimGarment(
-            id=f"garment-{key}-{_COLOURS[at]}",
-            style_id=f"style-{key}",
-            title=garment_title(name, category, _COLOURS[at], pattern, cut, rng),
-            brand=name,
-            category=category,
-            department=department,
-            description=garment_description(category, _COLOURS[at], pattern, cut, rng),
-            colour=_COLOURS[at],
-            pattern=pattern,
-            cut=cut,
-            sizes=sizes,
-            hidden=hidden,
-        )
-        for at in rng.permutation(len(_COLOURS))[: int(rng.integers(1, 4))]
-    ]
 
 
 def _truth_of(
     bodies: Bodies, shoppers: list[SimShopper], garments: list[SimGarment], ladders: list[labels.Ladder]
 ) -> labels.Truth:
-    columns = [*_COLOURS, *_CUTS, *PATTERNS, *CLOTHES]
+    columns = [*COLOUR_NAMES, *CUTS, *PATTERNS, *CLOTHES]
     place = {name: at for at, name in enumerate(columns)}
     liked, traits = np.zeros((len(shoppers), len(columns))), np.zeros((len(garments), len(columns)))
     for row, shopper in enumerate(shoppers):
@@ -260,6 +235,7 @@ def _truth_of(
         total = sum(labels.LIKING[kind] for kind, places in told.items() if places)
         for kind, places in told.items():
             liked[row, places] = labels.LIKING[kind] / total
+        liked[row, [place[name] for name in shopper.avoids]] = -labels.DISLIKING
     centres = np.full((len(garments), max(len(ladder.labels) for ladder in ladders), 3), np.nan)
     for row, (garment, ladder) in enumerate(zip(garments, ladders, strict=True)):
         traits[row, [place[name] for name in (garment.colour, garment.cut, garment.pattern, garment.category)]] = 1
@@ -272,6 +248,7 @@ def _truth_of(
         steps=np.stack([ladder.steps for ladder in ladders]),
         relevance=np.array([labels.RELEVANCE[garment.category] for garment in garments]),
         hidden=np.array([garment.hidden for garment in garments]),
+        stretch=np.array([garment.fabric.stretch for garment in garments]),
         shops_in=np.array([DEPARTMENTS.index(_DEPARTMENT_OF[shopper.sex]) for shopper in shoppers]),
         department=np.array([DEPARTMENTS.index(garment.department) for garment in garments]),
     )

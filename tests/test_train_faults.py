@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from train.data.faults import blemish
+from train.data.figures import render_mask
+from train.data.sim import SimConfig, build_shop
+from tryon_core.person import frame_mask
+
+PEOPLE = 40
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    return float(((one > 0) & (other > 0)).sum() / ((one > 0) | (other > 0)).sum())
+
+
+@pytest.fixture(scope="module")
+def silhouettes() -> list[np.ndarray]:
+    shop = build_shop(SimConfig(seed=3, shoppers=PEOPLE, garments=10, brands=3, orders=20))
+    people = [render_mask(shop.bodies.row(at), shop.shoppers[at].view, 768, 512) for at in range(PEOPLE)]
+    return [np.where(np.asarray(Image.fromarray(person).reduce(2)) >= 128, 255, 0).astype(np.uint8) for person in people]
+
+
+def test_a_blemished_mask_is_still_almost_the_person_and_seldom_quite(silhouettes: list[np.ndarray]) -> None:
+    faulty = [blemish(person, np.random.default_rng(at)) for at, person in enumerate(silhouettes)]
+    shares = [overlap(*pair) for pair in zip(silhouettes, faulty, strict=True)]
+    assert min(shares) > 0.9
+    assert 0.96 < np.median(shares) < 0.99
+    assert {value for mask in faulty for value in np.unique(mask)} == {0, 255}
+
+
+def test_nothing_appears_away_from_the_person(silhouettes: list[np.ndarray]) -> None:
+    for seed, person in enumerate(silhouettes):
+        framed = frame_mask(blemish(person, np.random.default_rng(100 + seed)), 96, 64)
+        assert overlap(framed, frame_mask(person, 96, 64)) > 0.8
+
+
+def test_narrow_gaps_are_closed_more_often_than_wide_ones() -> None:
+    mask = np.zeros((384, 256), np.uint8)
+    mask[20:360, 60:200] = 255
+    mask[100:300, 90:92] = 0
+    mask[100:300, 150:165] = 0
+    seen = [blemish(mask, np.random.default_rng(seed)) > 0 for seed in range(30)]
+    narrow, wide = (float(np.mean([m[110:290, a:b].mean() for m in seen])) for a, b in ((90, 92), (150, 165)))
+    assert narrow > 0.4
+    assert wide < 0.1
+
+
+def test_an_empty_mask_stays_empty_and_a_generator_decides_all() -> None:
+    assert not blemish(np.zeros((96, 64), np.uint8), np.random.default_rng(0)).any()
+    mask = np.zeros((96, 64), np.uint8)
+    mask[10:80, 20:40] = 255
+    np.testing.assert_array_equal(blemish(mask, np.random.default_rng(5)), blemish(mask, np.random.default_rng(5)))

@@ -1,0 +1,87 @@
+"""Image files as a part's values, each distinct file read and decoded once; it knows no table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import fsspec
+import numpy as np
+import numpy.typing as npt
+
+from tryon_core.batch import Column
+from tryon_core.config import ImageTower
+from tryon_core.errors import InputError
+from tryon_core.person import find_person, frame_mask
+from tryon_core.photo import decode, prepare
+
+from .rows import Array, used_by
+
+Read = Callable[[bytes, ImageTower], Array]
+"""From a file's content to a value of the part; raises InputError with why there is none."""
+
+
+@dataclass
+class Pictures:
+    """Reads files for one part, and keeps what it has read."""
+
+    tower: ImageTower
+    values: list[Array] = field(default_factory=list)
+    places: dict[tuple[str, Read], int] = field(default_factory=dict)
+    """File and how it is read to its place among `values`; −1 where it gives no picture."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """File to why it gives no picture."""
+
+    def column(self, files: Sequence[tuple[str, Read] | None]) -> Column[Array]:
+        """Return the pictures of N rows; a row without a file, or with one that gives no picture, lacks the part."""
+        places = np.array([-1 if file is None else self._place(*file) for file in files], dtype=np.int64)
+        used, index = used_by(places)
+        channels = (3,) if self.tower.channels == 3 else ()
+        none = np.zeros((0, self.tower.height, self.tower.width, *channels), dtype=np.uint8)
+        return Column(np.stack([self.values[at] for at in used]) if len(used) else none, index)
+
+    def _place(self, file: str, read: Read) -> int:
+        if (file, read) not in self.places:
+            self.places[file, read] = self._read(file, read)
+        return self.places[file, read]
+
+    def _read(self, file: str, read: Read) -> int:
+        try:
+            with fsspec.open(file, "rb") as opened:
+                content = opened.read()
+            self.values.append(read(content, self.tower))
+            return len(self.values) - 1
+        except InputError as err:
+            self.faults[file] = err.detail
+        except (OSError, ImportError, ValueError) as err:
+            self.faults[file] = f"expected an image file, got none that opens: {err}"
+        return -1
+
+
+def picture(content: bytes, tower: ImageTower) -> Array:
+    """Return a picture as serving prepares it."""
+    return prepare(decode(content), tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
+
+
+def silhouette(content: bytes, tower: ImageTower) -> Array:
+    """Return the mask of the person in a photo.
+
+    Raises:
+        InputError: no usable person is in it.
+    """
+    person = find_person(decode(content))
+    if person.mask is None:
+        raise InputError(f"expected a photo of one person, got one of which is said: {person.reason}")
+    return frame_mask(person.mask, tower.height, tower.width)
+
+
+def mask(content: bytes, tower: ImageTower) -> Array:
+    """Return a mask that a file holds, what is brighter than half being the person.
+
+    Raises:
+        InputError: nobody is in it.
+    """
+    person: npt.NDArray[np.uint8] = (decode(content).mean(axis=2) > 127).astype(np.uint8) * np.uint8(255)
+    if not person.any():
+        raise InputError("expected a mask with a person in white, got one that is black")
+    return frame_mask(person, tower.height, tower.width)
