@@ -13,7 +13,7 @@ from tryon_core.garment import Garment, Size
 from tryon_core.history import FitEvent, History
 from tryon_core.manifest import read_history
 from tryon_core.offers import offers_of
-from tryon_core.record import MAX_LINES, NUM_BODY, Effects
+from tryon_core.record import MAX_LINES, NUM_BODY, Effects, without_lines
 from tryon_core.shopper import Owned
 
 DRESS = Garment("dress", sizes=(Size("8"), Size("12")))
@@ -61,6 +61,15 @@ def test_own_lines_say_how_the_shopper_differs_from_what_the_body_lets_expect() 
     assert tight["small_above"][0] == 0
     assert tight["small_near"][0] > tight["small_near"][1] > 0
     assert np.isnan(tight["fit_above"]).all()
+
+
+def test_a_record_without_its_lines_is_that_of_a_shopper_who_has_none() -> None:
+    history, owned = History(effects=effects()), [Owned("8", "dress", fit="small"), Owned("12", fit="large")]
+    some, none = (offers_of([DRESS], history, None, 1.0, words="60 kg", owned=lines).record for lines in (owned, []))
+    assert some is not None
+    assert none is not None
+    assert not np.allclose(np.nan_to_num(some), np.nan_to_num(none))
+    np.testing.assert_allclose(without_lines(some), none, atol=1e-5)
 
 
 def test_a_line_of_a_garment_that_runs_small_says_less_of_the_shopper() -> None:
