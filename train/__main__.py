@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from tryon_core.augment import Augmentation
@@ -24,7 +24,7 @@ from .data.rejects import told_aside
 from .data.sim import SimConfig
 from .mix import weighted
 from .resample import RESAMPLES
-from .sources import SOURCES, SPLITS, adapted
+from .sources import SOURCES, SPLITS, adapted, config_for
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,10 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
     told |= {"frozen": tuple(options.frozen)} if options.frozen else {}
     if not options.augment:
         told |= {"augmentation": {}, "looks_augmentation": Augmentation()}
-    return TrainConfig(**{**(SMOKE_RUN if options.smoke else {}), **told, "model": model})
+    settled = TrainConfig(model=model)
+    for spec in options.data:
+        settled = config_for(weighted(spec).spec, settled)
+    return replace(settled, **{**(SMOKE_RUN if options.smoke else {}), **told})
 
 
 def _start(options: argparse.Namespace) -> ModelConfig:
@@ -106,12 +109,9 @@ def _fit(options: argparse.Namespace) -> None:
     from .export import check_free
     from .mix import load_mixed
     from .progress import Display, told
-    from .sources import config_for
     from .trainer import cluster, train_checkpoint
 
     config = fit_config(options)
-    for spec in options.data:
-        config = config_for(weighted(spec).spec, config)
     check_free(options.out)
     with cluster(config):
         bad_rows = options.bad_rows or f"{options.out.rstrip('/')}.bad-rows.csv"

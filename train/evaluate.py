@@ -6,7 +6,7 @@ It encodes each distinct value once, as serving does, and only the fusion runs p
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from tryon_core.batch import FIT_CLASSES, HISTORY_FIELDS, PARTS, Column
 from tryon_core.config import ModelConfig
 from tryon_core.history import History
 from tryon_core.model import Model
+from tryon_core.record import without_lines
 from tryon_core.tasks import TASKS, known
 
 from .coverage import HalfWidths, coverage
@@ -81,8 +82,8 @@ def evaluate(
 def fuse_known(model: Model, embedded: Mapping[str, Tensor], rows: Rows) -> dict[str, dict[str, Array]]:
     """Return raw outputs by what a service may know of a shopper who has ordered nothing yet: photo and words, or less."""
     new = first_orders(rows)
-    history = {"history": new.parts["history"]} if "history" in new.parts else {}
-    seen = {**embedded, **embed(model, Rows(history, rows.targets))}
+    own = {part: new.parts[part] for part in ("history", "record") if part in new.parts}
+    seen = {**embedded, **embed(model, Rows(own, rows.targets))}
     return {name: fuse(model, seen, new.without(gone)) for name, gone in part_sets(model.config).items()}
 
 
@@ -95,7 +96,10 @@ def part_sets(config: ModelConfig) -> dict[str, tuple[str, ...]]:
 
 
 def first_orders(rows: Rows) -> Rows:
-    """Return rows whose part `history` knows the garments and no earlier order of the shopper's own."""
+    """Return rows whose parts `history` and `record` know the garments and no earlier order of the shopper's own."""
+    if "record" in rows.parts:
+        recorded = rows.parts["record"]
+        rows = replace(rows, parts={**rows.parts, "record": Column(without_lines(recorded.values), recorded.index)})
     if "history" not in rows.parts:
         return rows
     column, unknown = rows.parts["history"], History().features("", "", None, 0.0)

@@ -49,7 +49,8 @@ def rtr_config(config: TrainConfig) -> TrainConfig:
     tasks = {name: weight for name, weight in {"match": 0.05, "fit": 1.0, "body": 0.05}.items() if name in model.tasks}
     fusion = replace(model.fusion, weights=None, dropout=0.2)
     missing = {"shopper_words": 0.02, "garment_words": 0.02, "size": 0.01, "history": 0.02, "record": 0.02}
-    return replace(config, model=replace(model, parts=parts, towers=towers, tasks=tasks, fusion=fusion), missing=missing)
+    model = replace(model, parts=parts, towers=towers, tasks=tasks, fusion=fusion)
+    return replace(config, model=model, missing=missing, epochs=4, batch_size=512)
 
 
 def rtr_data(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:

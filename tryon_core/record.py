@@ -158,6 +158,24 @@ def record(
     return result
 
 
+def without_lines(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return part `record` as it is of the same pairs where the shopper has no earlier lines.
+
+    Args:
+        values: float32[U, len(RECORD_FIELDS)].
+    """
+    place = {name: column for column, name in enumerate(RECORD_FIELDS)}
+    alone = values.copy()
+    for end in ("small", "large"):
+        alone[:, place[f"log_odds_{end}"]] -= values[:, place[f"own_effect_{end}"]]
+    for name, column in place.items():
+        if name.startswith(("own_", "surprise_")) or name.endswith("_near"):
+            alone[:, column] = 0
+        elif name.endswith("above"):
+            alone[:, column] = np.nan
+    return alone
+
+
 def _own_effects(spread: float, base: Floats, lines: Lines, num_rows: int) -> Floats:
     """Return float64[B, 2], the likeliest effect of each shopper under a normal prior, by damped Newton steps."""
     own = np.zeros((num_rows, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ def told(texts: Sequence[str]) -> npt.NDArray[np.float32]:
 
 def _numbers(tokens: Sequence[Token]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for token, behind in zip(tokens, [*tokens[1:], Token("")], strict=True):
+    for token, behind in zip_longest(tokens, tokens[1:], fillvalue=Token("")):
         if token.word.startswith("<cup:"):
             found.setdefault("told_cup", _CUPS.get(token.word[5:-1], np.nan))
         elif token.value is not None:

@@ -1,0 +1,166 @@
+"""The rental data: read with every check, made from the published file, and never told their own verdict."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyarrow import parquet
+
+from tests.rentals import write_raw
+from train.config import TrainConfig
+from train.data.rtr import read_rentals
+from train.data.sim import SimConfig
+from train.effects import Events, fit_effects
+from train.prepare import CHECKSUMS, prepare_rtr
+from train.rtr_rows import Shop, rtr_config
+from train.sources import load_data
+from tryon_core.batch import RECORD_FIELDS
+from tryon_core.errors import ConfigError, InputError
+from tryon_core.presets import preset
+
+CONFIG = rtr_config(TrainConfig(model=preset("tiny")))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("rentals")
+    write_raw(place / "raw.json")
+    prepare_rtr(place / "raw.json", place / "tables")
+    return place / "tables"
+
+
+def test_prepare_deals_every_line_out_once_and_writes_the_checksums_of_what_it_wrote(folder: Path) -> None:
+    rows = [parquet.read_table(folder / f"{name}.parquet").column("row").to_pylist() for name in ("train", "val", "test")]
+    assert [len(own) for own in rows] == [480, 60, 60]
+    assert sorted(row for own in rows for row in own) == list(range(600))
+    for line in (folder / CHECKSUMS).read_text().splitlines():
+        digest, name = line.split()
+        assert digest == hashlib.sha256((folder / name).read_bytes()).hexdigest()
+
+
+def test_prepare_reads_what_the_published_file_writes(tmp_path: Path) -> None:
+    line = (
+        '{"fit": "fit", "user_id": "420272", "bust size": "34ddd/e", "item_id": "2260466", "weight": "137lbs", "size": 14,'
+        ' "rented for": "vacation", "body type": "hourglass", "category": "romper", "height": "5\' 8\\"", "age": "28",'
+        ' "rating": "10", "review_text": "Adorable", "review_date": "April 20, 2016"}\n'
+    )
+    with gzip.open(tmp_path / "raw.json.gz", "wt") as file:
+        file.write(line * 10)
+    prepare_rtr(tmp_path / "raw.json.gz", tmp_path / "out")
+    table = parquet.read_table(tmp_path / "out" / "train.parquet")
+    first = table.to_pylist()[0]
+    assert {"rating", "review_text"}.isdisjoint(first)
+    told = (first["weight_lbs"], first["height_in"], first["bust_size_num"], first["bust_size_letter"], first["size"])
+    assert told == (137.0, 68.0, 34.0, "f", 14)
+    assert first["review_date"].date().isoformat() == "2016-04-20"
+
+
+def test_prepare_names_the_line_that_is_wrong(tmp_path: Path) -> None:
+    write_raw(tmp_path / "raw.json", num=5)
+    lines = (tmp_path / "raw.json").read_text().splitlines()
+    (tmp_path / "raw.json").write_text("\n".join([*lines[:3], lines[3].replace('"fit": ', '"fit": "tight", "was": ')]))
+    with pytest.raises(InputError, match=r"expected fit in line 4 of .*raw.json, got 'tight'"):
+        prepare_rtr(tmp_path / "raw.json", tmp_path / "out")
+
+
+def test_prepare_makes_the_split_that_other_tables_state(folder: Path, tmp_path: Path) -> None:
+    write_raw(tmp_path / "raw.json")
+    like = tmp_path / "like"
+    like.mkdir()
+    for name in ("train", "val"):
+        table = parquet.read_table(folder / f"{name}.parquet", columns=["row"])
+        parquet.write_table(table.slice(0, table.num_rows - 5), like / f"{name}.parquet")
+    prepare_rtr(tmp_path / "raw.json", tmp_path / "out", like)
+    sizes = [parquet.read_table(tmp_path / "out" / f"{name}.parquet").num_rows for name in ("train", "val", "test")]
+    assert sizes == [475, 55, 70]
+
+
+def test_a_wrong_value_is_named_by_file_column_and_row(folder: Path, tmp_path: Path) -> None:
+    table = parquet.read_table(folder / "train.parquet")
+    sizes = table.column("size").to_pylist()
+    sizes[7] = -1
+    place = table.column_names.index("size")
+    parquet.write_table(table.set_column(place, "size", [sizes]), tmp_path / "train.parquet")
+    with pytest.raises(InputError, match=r"column size, row 7 of .*train.parquet, got -1"):
+        read_rentals(tmp_path / "train.parquet")
+    parquet.write_table(table.drop_columns(["age"]), tmp_path / "train.parquet")
+    with pytest.raises(ConfigError, match=r"expected column age in .*train.parquet"):
+        read_rentals(tmp_path / "train.parquet")
+
+
+def test_junk_ages_are_not_said(folder: Path) -> None:
+    words = read_rentals(folder / "train.parquet").shopper_words.tolist()
+    assert any("years" in text for text in words)
+    assert not any("117 years" in text for text in words)
+
+
+@pytest.mark.parametrize("query", ["", "?split=date"])
+def test_no_training_row_sees_its_own_verdict(folder: Path, tmp_path: Path, query: str) -> None:
+    before = load_data(f"rtr:{folder}{query}", CONFIG.model, SimConfig(), ("train",))
+    row = 100
+    table = parquet.read_table(folder / "train.parquet")
+    fits = table.column("fit").to_pylist()
+    fits[row] = "small" if fits[row] != "small" else "large"
+    parquet.write_table(table.set_column(table.column_names.index("fit"), "fit", [fits]), tmp_path / "train.parquet")
+    (tmp_path / "val.parquet").write_bytes((folder / "val.parquet").read_bytes())
+    after = load_data(f"rtr:{tmp_path}{query}", CONFIG.model, SimConfig(), ("train",))
+    seen = others = 0
+    for split in ("train", "calibration"):
+        one, two = before.splits[split], after.splits[split]
+        changed = np.flatnonzero(one.targets["fit"] != two.targets["fit"])
+        moved = np.zeros(len(one), bool)
+        for part in ("history", "record"):
+            differ = ~np.isclose(one.parts[part].values, two.parts[part].values, equal_nan=True).all(axis=1)
+            moved |= differ
+        seen += len(changed)
+        others += int(moved.sum())
+        assert not moved[changed].any()
+    assert seen == 1
+    assert others > 0  # which did see it
+
+
+def test_by_date_no_row_is_moved_by_a_later_verdict(folder: Path) -> None:
+    data = load_data(f"rtr:{folder}?split=date", CONFIG.model, SimConfig())
+    train, val = (read_rentals(folder / f"{name}.parquet") for name in ("train", "val"))
+    assert len(data.splits["val"]) == (len(train) + len(val)) // 10
+    count = data.splits["train"].parts["record"].values[:, RECORD_FIELDS.index("own_log_count")]
+    row = data.splits["train"].extra["row"]
+    assert count[row < np.median(row)].mean() < count[row > np.median(row)].mean()
+
+
+def test_effects_find_the_offsets_that_nobody_told(folder: Path) -> None:
+    rng = np.random.default_rng(1)
+    offset, num = rng.normal(0, 1.5, 20), 6000
+    told = np.column_stack([np.full(num, 165.0), rng.normal(62, 8, num), *[np.full(num, 30.0)] * 3]).astype(np.float32)
+    garment, size = rng.integers(0, 20, num), np.clip(np.round((told[:, 1] - 45) / 2 + rng.normal(0, 2, num)), 0, 40)
+    ease = size + 2 * offset[garment] - (told[:, 1] - 45) / 2 + rng.normal(0, 1, num)
+    fit = np.where(ease < -2, 0, np.where(ease > 2, 2, 1))
+    events = Events(told, size, garment, garment, rng.integers(0, 1000, num), fit)
+    effects = fit_effects(events, [str(i) for i in range(20)], [(str(i), "8") for i in range(20)])
+    of = effects.of([str(i) for i in range(20)], ["8"] * 20)
+    larger = of[:, 1] + of[:, 3] - of[:, 0] - of[:, 2]
+    assert np.corrcoef(larger, offset)[0, 1] > 0.9
+    assert not effects.of(["new"], ["8"]).any()
+
+
+def test_every_row_of_scored_rentals_equals_what_a_lone_row_gives(folder: Path) -> None:
+    shop = Shop(*(read_rentals(folder / f"{name}.parquet") for name in ("train", "val")))
+    events = np.arange(shop.num_events)
+    effects, rows = shop.effects(events), np.arange(shop.num_events, shop.num_events + 20)
+    together = shop.numbers_of(rows, events, effects)
+    for place, row in enumerate(rows):
+        alone = shop.numbers_of(np.array([row]), events, effects)
+        for whole, one in zip(together, alone, strict=True):
+            np.testing.assert_allclose(whole[place], one[0], rtol=1e-5, atol=1e-6)
+
+
+def test_rentals_leave_out_parts_and_tasks_that_they_tell_nothing_of() -> None:
+    config = rtr_config(TrainConfig(model=preset("base")))
+    assert set(config.model.parts) == {"shopper_words", "garment_words", "size", "history", "record"}
+    assert set(config.model.tasks) == {"match", "fit", "body"}
+    assert rtr_config(replace(config, seed=3)) == replace(config, seed=3)  # and what it settled stays settled
