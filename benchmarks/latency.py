@@ -17,7 +17,8 @@ import torch
 from tryon_core.batch import Column
 from tryon_core.catalogue import SAMPLE, SHIPPED_CHECKPOINT, sample_catalogue
 from tryon_core.checkpoint import load_checkpoint
-from tryon_core.encoding import encode_images, encode_texts
+from tryon_core.encoding import encode_ablated, encode_images, encode_texts
+from tryon_core.explain import Ablation, explanations, question
 from tryon_core.garment import garment_words
 from tryon_core.manifest import read_history
 from tryon_core.offers import choose, offers_of, score_job
@@ -44,6 +45,12 @@ def parts() -> dict[str, Callable[[], Any]]:
     job = score_job(offers, shopper, columns)
     (scores,) = score(checkpoint, [job])
     rows = len(offers.garment)
+
+    def without(shopper: str, garment: str) -> dict[str, Ablation]:
+        told = {"shopper_words": shopper, "garment_words": garment}
+        return {part: encode_ablated(model, part, [said])[0] for part, said in told.items()}
+
+    asked = question(job, 0, without(text, words[0]))
     return {
         "decode the photo": lambda: decode(photo),
         "find the person": lambda: find_person(pixels),
@@ -54,6 +61,8 @@ def parts() -> dict[str, Callable[[], Any]]:
         f"{rows} rows of sizes and history": lambda: offers_of(garments, history, None, day),
         f"fuse and score {rows} rows": lambda: score(checkpoint, [job]),
         f"choose among {rows} rows": lambda: choose(offers, scores),
+        "to explain one: its texts without each word": lambda: without(text, words[0]),
+        f"to explain one: score {asked.job.num_rows} rows": lambda: explanations(asked, score(checkpoint, [asked.job])[0]),
     }
 
 
@@ -66,7 +75,7 @@ def main() -> None:
     medians = {name: statistics.median(_once(part) for _ in range(repeats)) for name, part in parts().items()}
     total = sum(medians.values())
     for name, ms in medians.items():
-        print(f"{name:40} {ms:9.2f} ms {ms / total:6.0%}")
+        print(f"{name:45} {ms:9.2f} ms {ms / total:6.0%}")
 
 
 def _once(part: Callable[[], Any]) -> float:

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import zip_longest
 
 import numpy as np
@@ -19,6 +20,7 @@ from tryon_core.garment import Garment, garment_words
 from tryon_core.history import History
 from tryon_core.manifest import Manifest
 from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_of, score_job
+from tryon_core.shopper import Owned
 
 from .batching import Batcher
 from .explain import EXPLAINED, Explainer
@@ -57,6 +59,8 @@ class Ask:
     top_k: int | None = None
     explain: bool = False
     """Whether the answer tells what the shopper's body is taken for, and what moved it."""
+    owned: Sequence[Owned] = ()
+    """Garments that the shopper has and how they fit, the latest last."""
 
 
 class Recommender:
@@ -93,7 +97,8 @@ class Recommender:
         garments = self._garments(ask, features)
         history, day = self._history or (None, 0.0)
         # In a thread: the loop serves everyone, and a large request has thousands of sizes.
-        offers = await asyncio.to_thread(offers_of, [c.garment for c in ask.candidates], history, None, day)
+        told = partial(offers_of, words=ask.words, owned=ask.owned)
+        offers = await asyncio.to_thread(told, [c.garment for c in ask.candidates], history, None, day)
         job = score_job(offers, shopper, garments)
         scores = await self._scores(job, timings)
         choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]

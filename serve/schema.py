@@ -24,7 +24,7 @@ Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class OwnedIn(_Strict):
@@ -147,7 +147,11 @@ class SizeOut(BaseModel):
     fit: dict[Fit, float]
 
 
-class WordOut(BaseModel):
+class _Described(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class WordOut(_Described):
     """A word, a number with its unit, or one or two Chinese characters."""
 
     text: str
@@ -157,7 +161,7 @@ class WordOut(BaseModel):
     contribution: float
 
 
-class SharesOut(BaseModel):
+class SharesOut(_Described):
     """What moved a probability, in log-odds: `base` and all of `parts` sum to the log-odds of the probability."""
 
     base: float
@@ -169,7 +173,7 @@ class SharesOut(BaseModel):
     contribution is what the answer loses without it; they do not sum to their part's."""
 
 
-class ExplanationOut(BaseModel):
+class ExplanationOut(_Described):
     """What moved an answer's numbers."""
 
     match: SharesOut

@@ -17,6 +17,9 @@ import torch
 from PIL import Image, ImageDraw
 
 from serve.recommender import Ask, Candidate
+from train.data.bodies import draw_bodies
+from train.data.figures import View, draw_view, render_photo
+from train.data.poses import Arm
 from tryon_core.batch import Column, distinct, part_named
 from tryon_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_history
 from tryon_core.config import ImageTower, ModelConfig, TextTower, Tower
@@ -147,20 +150,23 @@ def pixels_of(part: str, file: bytes, tower: ImageTower) -> Any:
 
 
 @cache
-def photo(width: int = 300, height: int = 420, shift: int = 0, build: float = 1.0) -> bytes:
-    """A drawn person before a plain wall, JPEG; a build over 1 is broader."""
-    image = Image.new("RGB", (width, height), (205, 208, 212))
-    draw = ImageDraw.Draw(image)
-    scale, x, y = height / 420, width // 2 + shift, int(20 * height / 420)
-    for box, colour in (
-        ((-18, 0, 18, 56), (150, 110, 90)),
-        ((-45, 52, 45, 190), (40, 70, 160)),
-        ((-40, 190, -6, 380), (50, 50, 55)),
-        ((6, 190, 40, 380), (50, 50, 55)),
-    ):
-        left, top, right, bottom = (round(scale * v) for v in box)
-        draw.rectangle((x + round(build * left), y + top, x + round(build * right), y + bottom), fill=colour)
-    return encoded(image)
+def photo(build: float = 1.0) -> bytes:
+    """A rendered person before a plain wall, JPEG; a build over 1 is broader."""
+    return encoded(Image.fromarray(render_photo(*figure(build), 420, 300)))
+
+
+def figure(build: float = 1.0, seed: int = 1) -> tuple[dict[str, float], View]:
+    """What `render_photo` and `render_mask` draw a person from, who stands facing the camera with arms apart."""
+    rng = np.random.default_rng(seed)
+    body = draw_bodies(1, rng, female_share=1.0).row(0)
+    broad = {name: value * build if "breadth" in name or "width" in name else value for name, value in body.items()}
+    broad |= {name: body[name] for name in ("head_breadth_cm", "neck_width_cm")}
+    view = draw_view(rng, True)
+    arm = Arm(raised_rad=0.35, elbow_rad=0.0, place="beside")
+    pose = replace(view.pose, turn_rad=0.0, sway=0.0, tilt_rad=0.0, arms=(arm, arm))
+    worn = {"looseness": 0.02, "boxiness": 0.0, "jacket": False, "bottoms": "trousers", "sleeves": "short", "flare": 0.0}
+    outfit = replace(view.outfit, **worn, bag=False)
+    return broad, replace(view, fill=0.9, shift=(0.5, 0.5), pose=pose, outfit=outfit)
 
 
 @cache

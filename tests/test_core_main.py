@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -45,6 +46,16 @@ def test_json_tells_more() -> None:
     assert sum(told["fit"].values()) == pytest.approx(1, abs=1e-4)
     assert 140 < told["measurements"]["height_cm"] < 200
     assert 1 < told["measurements_half_width"]["waist_cm"] < 15
+
+
+def test_an_explanation_sums_to_the_prediction_and_names_words() -> None:
+    told = json.loads(run("predict", "--image_path", PHOTO, "--text_path", TEXT, "--explain").stdout)
+    match = told["explanation"]["match"]
+    total = match["base"] + sum(match["parts"].values())
+    assert 1 / (1 + math.exp(-total)) == pytest.approx(told["prediction"], abs=1e-3)
+    said = told["read"]["shopper_words"]
+    assert said == Path(TEXT).read_text(encoding="utf-8").strip()
+    assert "165 cm" in {said[word["start"] : word["end"]] for word in match["words"]["shopper_words"]}
 
 
 def test_wrong_files_end_with_one_line_and_status_2(tmp_path: Path) -> None:

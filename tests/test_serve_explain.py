@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from serve.explain import EXPLAINED
+from serve.graph import build
 from tests.in_process import client, service
 from tests.serving import Case, assert_equal, reference, untrained_checkpoint, variant
 from tryon_core.catalogue import SAMPLE, sample_catalogue
@@ -131,6 +132,8 @@ def test_openapi_tells_of_explanations(url: str) -> None:
             schemas = (await http.get("/openapi.json")).json()["components"]["schemas"]
             assert {"match", "confidence", "read"} == set(schemas["ExplanationOut"]["properties"])
             assert {"base", "parts", "words"} == set(schemas["SharesOut"]["properties"])
+            assert "log-odds" in schemas["SharesOut"]["description"]
+            assert "what the answer loses without it" in schemas["SharesOut"]["properties"]["words"]["description"]
             assert "ExplanationOut" in str(schemas["RecommendationOut"]["properties"]["explanation"])
 
     run(test)
@@ -194,3 +197,15 @@ def test_a_model_whose_fusion_weighs_no_parts_refuses_weights(url: str, weighing
     assert loaded.emphasised({}).manifest == loaded.manifest
     assert loaded.emphasised({"size": 1.0}).manifest == loaded.manifest
     np.testing.assert_equal(loaded.emphasised({"size": 2.0}).manifest.towers, loaded.manifest.towers)
+
+
+def test_the_graph_gives_every_deployment_the_weights_and_refuses_what_no_model_can_weigh(url: str, weighing: str) -> None:
+    application = build({"checkpoint": weighing, "modality_weights": "person_mask:2, garment_words:0.5"})
+    _, _, *stages = application._bound_deployment.init_args
+    for bound in (application, *stages):
+        given = bound._bound_deployment.user_config
+        assert given == {"checkpoint": weighing, "weights": {"person_mask": 2.0, "garment_words": 0.5}}
+    with pytest.raises(ConfigError, match="expected a fusion that weighs parts"):
+        build({"checkpoint": url, "modality_weights": "person_mask:2"})
+    with pytest.raises(ConfigError, match="expected a part with a weight"):
+        build({"checkpoint": weighing, "modality_weights": "verdict:2"})

@@ -134,6 +134,16 @@ def test_an_answer_has_the_fields_of_the_api(graph: Graph) -> None:
     assert stages == ["queue", "cache", "image", "text", "fusion"]
 
 
+def test_an_explanation_travels_the_graph(graph: Graph) -> None:
+    answer = graph.http.post("/v1/recommendations", json=Case().body() | {"explain": True})
+    assert answer.status_code == 200, answer.text
+    for garment in answer.json()["recommendations"]:
+        told = garment["explanation"]["match"]
+        total = told["base"] + sum(told["parts"].values())
+        assert 1 / (1 + np.exp(-total)) == pytest.approx(garment["match"], abs=1e-3)
+        assert {"165 cm", "55 kg"} <= {word["text"] for word in told["words"]["shopper_words"]}
+
+
 def test_predict_answers_a_photo_and_a_sentence(graph: Graph) -> None:
     answer = graph.http.post("/v1/predict", files={"image": photo()}, data={"text": "165 cm, 55 kg"})
     body = answer.json()

@@ -100,6 +100,7 @@ def test_a_line_is_read_as_it_was_written(load: Callable[..., Data]) -> None:
         "brand": "Acme",
         "category": "dress",
         "colour": "Blue",
+        "pattern": "striped",
         "department": "women",
         "waist_cm_low": "70",
         "waist_cm_high": "74",
@@ -109,7 +110,7 @@ def test_a_line_is_read_as_it_was_written(load: Callable[..., Data]) -> None:
     rows = whole(load(many(**told)))
     words = text_arrays(["165 cm. 55 kg. usually size M. woman. likes blue"], 65_536, 48)
     np.testing.assert_array_equal(rows.parts["shopper_words"].values.ids, words.ids)
-    words = text_arrays(["Blue dress. Acme. women. dress"], 65_536, 48)
+    words = text_arrays(["Blue dress. Acme. women. dress. striped"], 65_536, 48)
     np.testing.assert_array_equal(rows.parts["garment_words"].values.ids, words.ids)
     size = dict(zip(SIZE_FIELDS, rows.parts["size"].values[0], strict=True))
     assert (size["letter"], size["waist_cm_low"], size["waist_cm_high"]) == (0, 70, 74)

@@ -1,4 +1,4 @@
-"""The command line: ``python -m train fit``, ``evaluate``, ``sample`` and ``data-card``."""
+"""The command line: ``python -m train fit``, ``evaluate``, ``prepare`` and what writes samples and cards."""
 
 from __future__ import annotations
 
@@ -106,9 +106,12 @@ def _fit(options: argparse.Namespace) -> None:
     from .export import check_free
     from .mix import load_mixed
     from .progress import Display, told
+    from .sources import config_for
     from .trainer import cluster, train_checkpoint
 
     config = fit_config(options)
+    for spec in options.data:
+        config = config_for(weighted(spec).spec, config)
     check_free(options.out)
     with cluster(config):
         bad_rows = options.bad_rows or f"{options.out.rstrip('/')}.bad-rows.csv"
@@ -154,6 +157,14 @@ def _table_sample(options: argparse.Namespace) -> None:
     log.info("wrote %s: %d order lines", options.out, lines)
 
 
+def _prepare(options: argparse.Namespace) -> None:
+    from .prepare import prepare_rtr
+
+    sums = prepare_rtr(Path(options.raw), Path(options.out), Path(options.like) if options.like else None)
+    for name, digest in sums.items():
+        log.info("%s  %s", digest, name)
+
+
 def _evaluate(options: argparse.Namespace) -> None:
     from tryon_core.checkpoint import load_checkpoint
 
@@ -197,7 +208,8 @@ def _one(specs: Sequence[str]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m train", description="Fit and score models of shopper and garment.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="fit|evaluate|sample|data-card|table-sample")
+    names = "fit|evaluate|prepare|sample|data-card|table-sample"
+    commands = parser.add_subparsers(dest="command", required=True, metavar=names)
     fit = commands.add_parser("fit", help="fit a model and write a checkpoint folder")
     fit.set_defaults(run=_fit)
     _add_fit(fit)
@@ -226,6 +238,12 @@ def _parser() -> argparse.ArgumentParser:
         _add_source(command)
     for command in (fit, scoring, card):
         _add_shop(command)
+    prepare = commands.add_parser("prepare", help="make train, val and test tables from a published file")
+    prepare.set_defaults(run=_prepare)
+    prepare.add_argument("source", choices=("rtr",), help="which data the file is of")
+    prepare.add_argument("--raw", required=True, metavar="FILE", help="the file as published, plain or gzipped")
+    prepare.add_argument("--out", required=True, metavar="DIR", help="a new folder")
+    prepare.add_argument("--like", metavar="DIR", help="tables whose column row says which line is of which split")
     return parser
 
 
@@ -244,9 +262,9 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fusion", help=f"in place of the preset's: {', '.join(FUSIONS)}")
     parser.add_argument("--optimizer", help=f"one of {', '.join(OPTIMIZERS)}")
     parser.add_argument("--schedule", help=f"one of {', '.join(SCHEDULES)}")
-    for name in ("epochs", "batch-size", "run-length", "num-workers", "looks-epochs", "looks-batch-size"):
+    for name in ("epochs", "batch-size", "run-length", "num-workers", "looks-epochs", "looks-batch-size", "body-epochs"):
         parser.add_argument(f"--{name}", type=int, metavar="N")
-    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip", "looks-rate", "backbone-rate"):
+    for name in ("learning-rate", "weight-decay", "momentum", "grad-clip", "looks-rate", "body-rate", "backbone-rate"):
         parser.add_argument(f"--{name}", type=float, metavar="F")
     parser.add_argument("--use-gpu", action="store_const", const=True, help="one GPU per worker")
     parser.add_argument("--no-progress", dest="progress", action="store_false", help="no progress bar")

@@ -13,8 +13,8 @@ OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("cosine", "constant")
 
 _OVER_ZERO = (
-    *("epochs", "batch_size", "looks_batch_size", "run_length", "num_workers"),
-    *("learning_rate", "looks_rate", "table_rate", "backbone_rate", "grad_clip"),
+    *("epochs", "batch_size", "looks_batch_size", "body_batch_size", "run_length", "num_workers"),
+    *("learning_rate", "looks_rate", "body_rate", "table_rate", "backbone_rate", "grad_clip"),
 )
 
 
@@ -31,8 +31,11 @@ def _missing() -> dict[str, float]:
 
 
 def _augmentation() -> dict[str, Augmentation]:
-    figure = Augmentation(rotation_deg=3, flip=True)
-    return {"person_mask": figure, "photo": figure, "garment_image": Augmentation(crop=0.1, rotation_deg=5, flip=True)}
+    return {
+        "person_mask": Augmentation(rotation_deg=1, flip=True),
+        "photo": Augmentation(rotation_deg=3, flip=True),
+        "garment_image": Augmentation(crop=0.1, rotation_deg=5, flip=True),
+    }
 
 
 def _looks_augmentation() -> Augmentation:
@@ -86,6 +89,11 @@ class TrainConfig:
     """Learning rate of those epochs."""
     looks_augmentation: Augmentation = field(default_factory=_looks_augmentation)
     """How far garment images are moved in them."""
+    body_epochs: int = 0
+    """Epochs, before those over orders, over distinct shoppers; see `shapes`. Their images' tower may be `frozen` then."""
+    body_batch_size: int = 64
+    body_rate: float = 3e-3
+    """Learning rate of those epochs."""
     init: str = ""
     """A checkpoint folder or URL whose weights fitting starts from; new ones where empty. See `warm.warm_start`."""
     pair_weight: float = 0.3
@@ -97,13 +105,16 @@ class TrainConfig:
         for name in _OVER_ZERO:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"expected {name} over 0, got {getattr(self, name)}")
-        if min(self.batch_size, self.looks_batch_size) < self.num_workers:
+        if min(self.batch_size, self.looks_batch_size, self.body_batch_size) < self.num_workers:
             raise ConfigError(f"expected a batch of at least a row per worker, got {self.batch_size}")
         if self.init and self.pretrained:
             raise ConfigError(f"expected init or pretrained, got both: {self.init} has backbones of its own")
         _check_frozen(self.model, self.frozen)
-        if min(self.looks_epochs, self.seed, self.weight_decay, self.pair_weight) < 0 or not 0 <= self.momentum < 1:
-            raise ConfigError("expected looks_epochs, seed, weight_decay, pair_weight of at least 0 and momentum in [0, 1)")
+        for name in ("looks_epochs", "body_epochs", "seed", "weight_decay", "pair_weight"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"expected {name} of at least 0, got {getattr(self, name)}")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"expected momentum in [0, 1), got {self.momentum}")
         shares = {**self.missing, "chart": self.chart_missing, "word": self.word_missing, "warmup": self.warmup_share}
         for name, share in shares.items():
             if not 0 <= share < 1:

@@ -19,7 +19,7 @@ Colour = tuple[int, int, int]
 
 _PERSON_PX, _PEOPLE = (144, 96), 12
 _GARMENT_PX, _EACH = 64, 10
-_COLOURS_KEPT = 200
+_COLOURS_KEPT = 256
 """Of a picture's palette, which keeps the files small."""
 _PANEL = (230, 130)
 _INK: Colour = (60, 60, 66)
@@ -141,4 +141,4 @@ def _tiled(panels: Sequence[Image.Image], columns: int) -> Image.Image:
 
 
 def _small(pixels: Pixels) -> Image.Image:
-    return Image.fromarray(pixels).quantize(_COLOURS_KEPT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    return Image.fromarray(pixels).quantize(_COLOURS_KEPT, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)

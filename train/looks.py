@@ -47,5 +47,6 @@ def look_config(config: TrainConfig) -> TrainConfig:
         missing={},
         run_length=1,
         looks_epochs=0,
+        body_epochs=0,
         frozen=(),
     )

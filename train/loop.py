@@ -27,6 +27,7 @@ from .pairs import pair_losses
 from .perturb import perturbed
 from .progress import Epoch, Listener, Step
 from .rows import Rows, batches, epoch_order, epoch_size, num_batches
+from .shapes import body_config, body_rows
 from .warm import warm_start
 
 _ORDER, _HIDE, _DROP = range(3)
@@ -82,10 +83,16 @@ def fit(model: Model, rows: Rows, config: TrainConfig, listener: Listener, *, va
         rows: all workers' training rows; each takes its own share of every epoch.
         val: what the first worker scores the model on after each epoch.
     """
-    if config.looks_epochs:
-        seen = look_rows(val) if val is not None and place.rank == 0 else None
-        _fit(model, look_rows(rows), look_config(config), listener, val=seen, place=place)
-    _fit(model, rows, config, listener, val=val, place=place, before=config.looks_epochs)
+    before = 0
+    for epochs, rows_of, config_of in (
+        (config.looks_epochs, look_rows, look_config),
+        (config.body_epochs, body_rows, body_config),
+    ):
+        if epochs:
+            seen = rows_of(val) if val is not None and place.rank == 0 else None
+            _fit(model, rows_of(rows), config_of(config), listener, val=seen, place=place, before=before)
+            before += epochs
+    _fit(model, rows, config, listener, val=val, place=place, before=before)
 
 
 def _fit(

@@ -10,6 +10,7 @@ from tryon_core.config import ModelConfig
 from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.history import History
 
+from .config import TrainConfig
 from .data.rejects import Rejected
 from .data.sim import SimConfig
 from .offered import Offered
@@ -71,6 +72,12 @@ def adapted(spec: str, config: ModelConfig) -> ModelConfig:
     return MODELS[name](config, argument) if name in MODELS else config
 
 
+def config_for(spec: str, config: TrainConfig) -> TrainConfig:
+    """Return a config as a source needs it; see `SETTINGS`."""
+    settle = SETTINGS.get(spec.partition(":")[0])
+    return settle(config) if settle else config
+
+
 def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
     from .sim_rows import sim_data
 
@@ -97,13 +104,28 @@ def _table_model(config: ModelConfig, argument: str) -> ModelConfig:
     return table_model(config, argument)
 
 
+def _rtr(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
+    from .rtr_rows import rtr_data
+
+    return rtr_data(config, argument, options, splits)
+
+
+def _rtr_config(config: TrainConfig) -> TrainConfig:
+    from .rtr_rows import rtr_config
+
+    return rtr_config(config)
+
+
 Build = Callable[[ModelConfig, str, SimConfig, Sequence[str]], Data]
 """From the model, the argument behind the source's name, what a drawing source draws, and the splits wanted."""
 
 SOURCES: dict[str, Build] = {
     "sim": _sim,
+    "rtr": _rtr,
     "garments": _garments,
     "table": _table,
 }
 MODELS: dict[str, Callable[[ModelConfig, str], ModelConfig]] = {"table": _table_model}
 """How sources that may bring parts and tasks of their own change a model."""
+SETTINGS: dict[str, Callable[[TrainConfig], TrainConfig]] = {"rtr": _rtr_config}
+"""What a source changes in a config: parts and tasks that it knows nothing of are left out, and how it is best fitted."""

@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--text_path", required=True, help="the shopper's words: UTF-8 text")
     predict.add_argument("--checkpoint", default=SHIPPED_CHECKPOINT, metavar="DIR", help="default: the shipped one")
     predict.add_argument("--json", action="store_true", help="print the garment, size, fit and measurements, too")
-    predict.add_argument("--explain", action="store_true", help="with --json: what each part and word moved, in log-odds")
+    predict.add_argument("--explain", action="store_true", help="what each part and word moved, too; implies --json")
     return parser
 
 
@@ -46,7 +46,7 @@ def _predict(options: argparse.Namespace) -> str:
     from .predictor import Predictor  # late, so that a missing file is told before torch is loaded
 
     found = Predictor(options.checkpoint, sample_catalogue()).predict(photo, words or None, explain=options.explain)
-    if options.json:
+    if options.json or options.explain:
         return json.dumps(dataclasses.asdict(found), ensure_ascii=False)
     if found.photo != "used":
         sys.stderr.write(f"tryon_core: the photo was not used: {found.photo}\n")

@@ -33,7 +33,7 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
     """Return images changed each by its own random crop, rotation, flip and light; the border fills what was outside.
 
     Args:
-        images: uint8[U, H, W] masks, which stay 0 or 255, or uint8[U, H, W, C].
+        images: uint8[U, H, W] masks, or uint8[U, H, W, C].
         generator: decides the draws, so that a seed repeats them.
     """
     if images.shape[0] == 0 or how == Augmentation():
@@ -44,7 +44,7 @@ def augment(images: Tensor, how: Augmentation, generator: torch.Generator) -> Te
     grid = F.affine_grid(theta, list(channels_first.shape), align_corners=False)
     moved = F.grid_sample(channels_first.float(), grid, padding_mode="border", align_corners=False)
     if single:
-        return (moved.squeeze(1) >= 128).byte() * 255
+        return moved.squeeze(1).round().byte()
     if how.light:
         gain = 1 + how.light * (2 * torch.rand(len(moved), 1, 1, 1, generator=generator) - 1)
         moved = (moved * gain).clamp(0, 255)

@@ -46,6 +46,20 @@ HISTORY_FIELDS = tuple(
 )
 """Part `history`: per source the smoothed shares of small, fit and large and log(1 + decayed count)."""
 
+TOLD_FIELDS = ("told_height_cm", "told_weight_kg", "told_age", "told_band", "told_cup")
+"""What a shopper's words tell of the body in numbers: cm, kg, years, inches of the band, steps of the cup."""
+
+RECORD_FIELDS = (
+    *TOLD_FIELDS,
+    "spare_size",
+    *(f"{source}_effect_{end}" for source in ("garment", "garment_size", "own") for end in ("small", "large")),
+    *("log_odds_small", "log_odds_large"),
+    *("surprise_small", "surprise_fit", "surprise_large", "own_log_count"),
+    *(f"{end}_{what}" for end in ("small", "fit", "large") for what in ("above", "near")),
+    "above",
+)
+"""Part `record`: what body, size, and the verdicts on this garment and on the shopper's own say together; see `record`."""
+
 EASE_FIELDS = tuple(f"{key}_{end}" for key in CHART for end in ("low", "high"))
 """Part `ease`, derived in the model: the chart's bounds less the predicted body, cm; NaN where the chart is silent."""
 
@@ -105,7 +119,8 @@ class Part:
 
     name: str
     kind: Literal["image", "text", "numbers"]
-    """image: uint8[H, W] masks (0 or 255) or uint8[H, W, 3] RGB; text: str; numbers: float32[width], NaN unknown."""
+    """image: uint8[H, W] masks (how much of a pixel the person covers) or uint8[H, W, 3] RGB; text: str; numbers:
+    float32[width], NaN unknown."""
     owner: Literal["shopper", "garment", "pair", "derived"]
     """Whose it is: one asset of the shopper or the garment, a fact of the pair, or computed by the model itself."""
     width: int = 0
@@ -135,6 +150,7 @@ register_part(Part("garment_image", "image", "garment"))
 register_part(Part("garment_words", "text", "garment"))
 register_part(Part("size", "numbers", "pair", len(SIZE_FIELDS)))
 register_part(Part("history", "numbers", "pair", len(HISTORY_FIELDS)))
+register_part(Part("record", "numbers", "pair", len(RECORD_FIELDS)))
 register_part(Part("ease", "numbers", "derived", len(EASE_FIELDS), spread=5.0))
 register_part(Part("verdict", "numbers", "derived", len(VERDICT_FIELDS)))
 

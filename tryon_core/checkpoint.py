@@ -106,8 +106,13 @@ def save_history(url: str, history: History, day: float) -> None:
         "size": [key[2] if len(key) > 2 else None for key, _ in rows],
     }
     columns |= {name: [float(counts[i]) for _, counts in rows] for i, name in enumerate(("small", "fit", "large"))}
-    kinds = [pa.string(), pa.string(), *[pa.float32()] * 3]
-    meta = {"tryon": json.dumps({"day": day, "config": dataclasses.asdict(history.config)})}
+    about: dict[str, Any] = {"day": day, "config": dataclasses.asdict(history.config)}
+    if history.effects is not None:
+        effects = [history.effects.garments.get(key[1:], (0.0, 0.0)) for key, _ in rows]
+        columns |= {f"{end}_effect": [effect[i] for effect in effects] for i, end in enumerate(("small", "large"))}
+        about["effects"] = history.effects.to_json()
+    kinds = [pa.string(), pa.string(), *[pa.float32()] * (len(columns) - 2)]
+    meta = {"tryon": json.dumps(about)}
     schema = pa.schema(list(zip(columns, kinds, strict=True)), metadata=meta)
     content = io.BytesIO()
     parquet.write_table(pa.table(columns, schema=schema), content, compression="zstd")

@@ -14,6 +14,7 @@ from .errors import ConfigError, expected_one_of
 T = TypeVar("T")
 
 IMAGE_ENCODERS = ("cnn", "mobilenet_v2", "resnet18", "vit_b_16")
+POOLINGS = ("max", "average")
 TEXT_ENCODERS = ("lstm", "gru", "transformer")
 MAX_DEPTH = 1000
 """Layers of anything; building a wrong number of them would take for ever."""
@@ -38,6 +39,10 @@ class ImageTower:
     embedding_dim: int = 64
     stages: tuple[int, ...] = (16, 32, 64)
     """`cnn` only: output channels of each convolution + pooling stage."""
+    places: tuple[int, int] = (4, 4)
+    """`cnn` only: rows and columns of the grid of places over which features are averaged."""
+    pooling: str = "max"
+    """`cnn` only: ``max``, as published, or ``average``, which keeps how much of a place is covered."""
     stem_stride: int = 1
     """`cnn` only: stride of the first convolution; 2 costs a quarter."""
     depth: int = 12
@@ -59,6 +64,8 @@ class ImageTower:
         _require(len(self.mean) == len(self.std) == self.channels, "expected one mean and one std per channel")
         _require(self.embedding_dim > 0, f"expected embedding_dim over 0, got {self.embedding_dim}")
         _require(0 < self.depth <= MAX_DEPTH, f"expected depth from 1 to {MAX_DEPTH}, got {self.depth}")
+        _require(self.pooling in POOLINGS, expected_one_of("pooling", self.pooling, POOLINGS))
+        _require(len(self.places) == 2 and min(self.places) > 0, f"expected places over 0, got {self.places}")
         _require(self.denoise_sigma >= 0, f"expected denoise_sigma of at least 0, got {self.denoise_sigma}")
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from .batch import FIT_CLASSES
 from .errors import ConfigError, InputError, expected_one_of
+from .record import Effects
 
 Counts = npt.NDArray[np.float64]
 """float64[3], decayed counts of small, fit, large."""
@@ -69,6 +70,8 @@ class History:
     """Counts per garment, garment in size, and shopper, which events are added to and taken from in any order."""
 
     config: HistoryConfig = field(default_factory=HistoryConfig)
+    effects: Effects | None = None
+    """What part `record` needs, where it was fitted."""
     _counts: dict[Key, tuple[float, Counts]] = field(default_factory=dict)
     _events: dict[tuple[str, str], list[FitEvent]] = field(default_factory=lambda: defaultdict(list))
 
@@ -106,26 +109,44 @@ class History:
             raise InputError(f"expected a day from the latest event's, {at}, on, got {day}", "/day")
         return np.maximum(counts * self._decay(day - at), 0.0)
 
-    def features(self, garment: str, size: str, shopper: str | None, day: float) -> npt.NDArray[np.float32]:
-        """Return float32[12] in the order of `batch.HISTORY_FIELDS`, as of a day; the unknown gives the prior, count 0."""
+    def features(
+        self, garment: str, size: str, shopper: str | None, day: float, own: Counts | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return float32[12] in the order of `batch.HISTORY_FIELDS`, as of a day; the unknown gives the prior, count 0.
+
+        Args:
+            own: float64[3], the shopper's own counts where they come with a request, in place of those kept under a key.
+        """
         keys: tuple[Key, ...] = (("garment", garment), ("garment_size", garment, size), ("shopper", shopper or ""))
-        return np.concatenate([self._smoothed(self.counts(key, day)) for key in keys])
+        counts = [self.counts(key, day) for key in keys[: 2 if own is not None else 3]]
+        return self.smoothed(np.stack(counts if own is None else [*counts, own])).reshape(-1)
 
     def rows(self, day: float) -> list[tuple[Key, Counts]]:
         """Return every garment's keys with counts as of a day; shoppers stay out, so that no checkpoint holds them."""
         return [(key, self.counts(key, day)) for key in sorted(self._counts) if key[0] != "shopper"]
 
     @classmethod
-    def from_rows(cls, rows: Iterable[tuple[Key, Counts]], day: float, config: HistoryConfig | None = None) -> History:
+    def from_rows(
+        cls,
+        rows: Iterable[tuple[Key, Counts]],
+        day: float,
+        config: HistoryConfig | None = None,
+        effects: Effects | None = None,
+    ) -> History:
         """Return a history that starts from counts as of a day, as `rows` gave them."""
-        history = cls(config or HistoryConfig())
+        history = cls(config or HistoryConfig(), effects)
         history._counts.update({key: (day, np.asarray(counts, dtype=np.float64)) for key, counts in rows})
         return history
 
-    def _smoothed(self, counts: Counts) -> npt.NDArray[np.float32]:
-        total = counts.sum()
+    def smoothed(self, counts: Counts) -> npt.NDArray[np.float32]:
+        """Return float32[..., 4], the shares of small, fit, large drawn to the prior, and log(1 + count).
+
+        Args:
+            counts: float64[..., 3].
+        """
+        total = counts.sum(axis=-1, keepdims=True)
         shares = (counts + self.config.prior_count * np.array(self.config.prior)) / (total + self.config.prior_count)
-        return np.append(shares, np.log1p(total)).astype(np.float32)
+        return np.concatenate([shares, np.log1p(total)], axis=-1).astype(np.float32)
 
     def _counted(self, events: list[FitEvent]) -> Counter[FitEvent]:
         named = bool(events) and bool(events[0].shopper)  # those who gave no key are not one person

@@ -42,19 +42,21 @@ class ImageEncoder(nn.Module):
 
 
 def _cnn(tower: ImageTower) -> tuple[nn.Module, int]:
-    """Convolution, ReLU and max pooling per stage, as published; then an average over places, not a flatten.
+    """Convolution, ReLU and pooling per stage, as published; then an average over places, not a flatten.
 
     A flatten of 64 channels at 128 x 128 into 512 units costs 537 million weights and ties them to one image size; the
-    average over a 4 x 4 grid of places keeps where things are for a thousandth of that.
+    average over a grid of places keeps where things are for a thousandth of that.
     """
+    pool = nn.MaxPool2d if tower.pooling == "max" else nn.AvgPool2d
     layers: list[nn.Module] = []
     before = tower.channels
     for stage, channels in enumerate(tower.stages):
         stride = tower.stem_stride if stage == 0 else 1
         layers += [nn.Conv2d(before, channels, 3, stride, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()]
-        layers += [nn.MaxPool2d(2)]
+        layers += [pool(2)]
         before = channels
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten()), 16 * before
+    rows, columns = tower.places
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d((rows, columns)), nn.Flatten()), rows * columns * before
 
 
 def _first_convolution(backbone: nn.Module, path: str, channels: int) -> None:

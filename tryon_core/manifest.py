@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from .config import ModelConfig
 from .errors import CheckpointError, ConfigError
 from .fingerprint import VERSIONS, emphasised_fingerprint
 from .history import History, HistoryConfig, Key
+from .record import Effects
 
 FORMAT = 1
 CONFIG_FILE, WEIGHTS_FILE, HISTORY_FILE, CARD_FILE = (
@@ -111,7 +112,8 @@ def read_history(url: str) -> tuple[History, float] | None:
         rows = table.to_pylist()
         counts: list[tuple[Key, Any]] = [(_key(row), (row["small"], row["fit"], row["large"])) for row in rows]
         day = float(meta["day"])
-        return History.from_rows(counts, day, HistoryConfig(**_tuples(meta["config"]))), day
+        effects = _effects(meta["effects"], rows) if "effects" in meta else None
+        return History.from_rows(counts, day, HistoryConfig(**_tuples(meta["config"])), effects), day
     except FileNotFoundError:
         return None
     except (OSError, KeyError, TypeError, ValueError, ConfigError) as err:
@@ -126,6 +128,10 @@ def join(url: str, name: str) -> str:
 
 def _key(row: Mapping[str, Any]) -> Key:
     return ("garment", row["garment"]) if row["size"] is None else ("garment_size", row["garment"], row["size"])
+
+
+def _effects(data: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Effects:
+    return Effects.from_json(data, {_key(row)[1:]: (row["small_effect"], row["large_effect"]) for row in rows})
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,10 @@ import numpy.typing as npt
 from .batch import FIT_CLASSES, SIZE_FIELDS, Column
 from .garment import Garment, size_numbers
 from .history import History
+from .record import MAX_LINES, Effects, Lines, record
+from .shopper import Owned
+from .told import told
+from .words import parse_size
 
 _FIT = FIT_CLASSES.index("fit")
 
@@ -31,6 +35,8 @@ class Offers:
     """float32[R, len(SIZE_FIELDS)], part `size`."""
     history: npt.NDArray[np.float32] | None = None
     """float32[R, len(HISTORY_FIELDS)], part `history`; None where there is no history."""
+    record: npt.NDArray[np.float32] | None = None
+    """float32[R, len(RECORD_FIELDS)], part `record`; None where history has no effects."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,23 @@ class Choice:
     """int64[S], all rows of the garment, in its sizes' order."""
 
 
-def offers_of(garments: Sequence[Garment], history: History | None, shopper: str | None, day: float) -> Offers:
+def offers_of(
+    garments: Sequence[Garment],
+    history: History | None,
+    shopper: str | None,
+    day: float,
+    *,
+    words: str | None = None,
+    owned: Sequence[Owned] = (),
+) -> Offers:
     """Return the rows to score for one shopper.
 
     Args:
         shopper: the key of the shopper's own earlier order lines; None where unknown.
         day: the moment as of which history counts, in the history's own days.
+        words: what the shopper tells, of which part `record` takes the numbers.
+        owned: the shopper's own garments and how they fit, as they came with the request, the latest last; they count in
+            place of what is kept under a key.
     """
     pairs = [(g, s) for g, garment in enumerate(garments) for s in (range(len(garment.sizes)) or (-1,))]
     nothing = np.full(len(SIZE_FIELDS), np.nan, dtype=np.float32)
@@ -80,8 +97,12 @@ def offers_of(garments: Sequence[Garment], history: History | None, shopper: str
     offers = Offers(index[:, 0], index[:, 1], np.stack(numbers) if numbers else np.zeros((0, len(SIZE_FIELDS)), "f"))
     if history is None:
         return offers
-    rows = [_history(history, garments[g], s, shopper, day) for g, s in pairs]
-    return Offers(offers.garment, offers.size, offers.numbers, np.stack(rows) if rows else None)
+    own = _own_counts(owned[-MAX_LINES:]) if owned else None
+    labels = [garments[g].sizes[s].label if s >= 0 else "" for g, s in pairs]
+    names = [garments[g].history_id for g, _ in pairs]
+    rows = [history.features(name, label, shopper, day, own) for name, label in zip(names, labels, strict=True)]
+    recorded = _record(history.effects, names, labels, words, owned[-MAX_LINES:]) if history.effects and rows else None
+    return Offers(offers.garment, offers.size, offers.numbers, np.stack(rows) if rows else None, recorded)
 
 
 def score_job(
@@ -100,6 +121,8 @@ def score_job(
     numbers = {"size": Column(offers.numbers, np.where(offers.size >= 0, every, -1))}
     if offers.history is not None:
         numbers["history"] = Column(offers.history, every)
+    if offers.record is not None:
+        numbers["record"] = Column(offers.record, every)
     return ScoreJob(rows, embeddings, numbers)
 
 
@@ -121,6 +144,24 @@ def choose(offers: Offers, scores: Scores, *, in_stock: npt.NDArray[np.bool_] | 
     return sorted(choices, key=lambda choice: -float(rank[choice.row]))
 
 
-def _history(history: History, garment: Garment, size: int, shopper: str | None, day: float) -> Any:
-    label = garment.sizes[size].label if size >= 0 else ""
-    return history.features(garment.history_id, label, shopper, day)
+def _own_counts(owned: Sequence[Owned]) -> npt.NDArray[np.float64]:
+    return np.array([sum(line.fit == name for line in owned) for name in FIT_CLASSES], dtype=np.float64)
+
+
+def _record(
+    effects: Effects, names: Sequence[str], labels: Sequence[str], words: str | None, owned: Sequence[Owned]
+) -> npt.NDArray[np.float32]:
+    """Return part `record` of every offered size, float32[R, len(RECORD_FIELDS)]; all rows have the same earlier lines."""
+    num, count = len(names), len(owned)
+    sizes = np.tile(_values([line.size for line in owned], effects.system), num)
+    own = np.tile(effects.of([line.garment_id for line in owned], [line.size for line in owned]), (num, 1))
+    fits = np.tile(np.array([FIT_CLASSES.index(line.fit) for line in owned], dtype=np.int64), num)
+    lines = Lines(np.repeat(np.arange(num), count), sizes, own, fits)
+    numbers = np.repeat(told([words or ""]), num, axis=0)
+    return record(effects, numbers, _values(labels, effects.system), effects.of(names, labels), lines)
+
+
+def _values(labels: Sequence[str], system: str) -> npt.NDArray[np.float64]:
+    """Return float64[N], the values of labels of one size system; NaN for others."""
+    parsed = [parse_size(label) if label else None for label in labels]
+    return np.array([p[1] if p is not None and p[0] == system else np.nan for p in parsed], dtype=np.float64)

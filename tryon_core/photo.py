@@ -16,7 +16,7 @@ from .errors import InputError, TooLargeError, UnsupportedImageError
 RGB = npt.NDArray[np.uint8]
 """uint8[H, W, 3]."""
 Mask = npt.NDArray[np.uint8]
-"""uint8[H, W], 0 or 255."""
+"""uint8[H, W]: 0 where nothing of the person is, 255 where all is; in between along the edge of a scaled one."""
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_BYTES = 20 * 2**20

@@ -78,7 +78,9 @@ def _base() -> ModelConfig:
         name="base",
         parts=_PARTS,
         towers={
-            "person_mask": _of_masks(replace(cnn, height=96, stages=(16, 32, 48))),
+            "person_mask": _of_masks(
+                replace(cnn, height=96, stages=(24, 48, 96), pooling="average", places=(12, 2)),
+            ),
             "garment_image": cnn,
             "text": TextTower(encoder="gru", width=64, embedding_dim=64),
             "size": NumbersTower(),

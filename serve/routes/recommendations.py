@@ -31,10 +31,12 @@ async def recommend(request: Request) -> RecommendationsOut:
 
 def _ask(wanted: RecommendationsIn) -> Ask:
     shopper = wanted.shopper
-    words = shopper_words(shopper.text or "", shopper.profile.to_profile() if shopper.profile else None)
+    profile = shopper.profile.to_profile() if shopper.profile else None
+    words = shopper_words(shopper.text or "", profile)
+    owned = profile.owned if profile else ()
     pointer = "/shopper/photo_base64"
     photo = from_base64(shopper.photo_base64, pointer)
-    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, bool(wanted.explain))
+    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, bool(wanted.explain), owned)
 
 
 def _candidates(wanted: RecommendationsIn) -> list[Candidate]:

@@ -19,17 +19,8 @@ from .order_lines import number
 from .rejects import Rejected
 from .tables import Table
 
-_FACTS = (
-    "style_id",
-    "title",
-    "brand",
-    "department",
-    "category",
-    "description",
-    "size_system",
-    "garment_words",
-    "garment_image",
-)
+_TEXTS = ("style_id", "title", "brand", "department", "category", "description", "size_system")
+_FACTS = (*_TEXTS, "garment_words", "garment_image")
 _LOOKS = tuple(look for look in LOOKS if look not in _FACTS)
 
 
@@ -48,9 +39,12 @@ class Described:
     """The table and row in which its picture is named."""
 
     def garment(self) -> Garment:
-        """Return it as the core has it."""
-        names = ("style_id", "title", "brand", "department", "category", "description", "size_system")
-        return Garment(id=self.id, sizes=tuple(self.sizes.values()), **{name: self.facts.get(name, "") for name in names})
+        """Return it as the core has it; looks that no text tells join the description."""
+        told = {name: self.facts.get(name, "") for name in _TEXTS}
+        said = " ".join(told[name] for name in ("title", "brand", "category", "description")).casefold()
+        looks = [look for name in _LOOKS if (look := self.facts.get(name, "")) and look.casefold() not in said]
+        told["description"] = " ".join(filter(None, (told["description"], *looks)))
+        return Garment(id=self.id, sizes=tuple(self.sizes.values()), **told)
 
     def words(self) -> str | None:
         """Return the garment's words, as a column has them or from what it tells."""

@@ -46,12 +46,13 @@ DISLIKING = 0.45
 
 _TIGHTEST = 1.0
 """How much the tightest girth outweighs the others."""
-_SMALL_FROM, _LARGE_FROM = 1.15, -1.25
+_SMALL_FROM, _LARGE_FROM = 1.4, -1.55
 """Steps by which a body is too big where a cloth without stretch is as often too small as not, and for too large."""
-_NOISE = 0.37
-"""Scale of the logistic noise of a shopper's judgement, in steps; its SD is 0.67."""
-_SLIPS, _SLIP_ODDS = (-2, -1, 0, 1, 2), (0.04, 0.16, 0.6, 0.16, 0.04)
-"""By how many sizes orders miss the size that the shopper thinks is theirs."""
+_NOISE = 0.5
+"""Scale of the logistic noise of a shopper's judgement, in steps; its SD is 0.91."""
+_SLIPS, _SLIP_ODDS = (-2, -1, 0, 1, 2), (0.1, 0.2, 0.4, 0.2, 0.1)
+"""By how many sizes orders miss the size that the label says is the shopper's: many try neighbouring sizes at home, or
+think in the sizes of another brand."""
 _KEPT_AT_MOST = np.array([0.25, 0.98, 0.4])
 """P(kept) of a garment that is too small, fits or is too large, however much it is liked."""
 _LIKED_LOGIT, _TASTE_LOGIT = 3.0, 4.0
@@ -64,10 +65,10 @@ _OTHER_DEPARTMENT = 0.8
 _MIDDLE = {"women": np.array([92.0, 83.5, 99.5]), "men": np.array([103.0, 91.0, 99.5])}
 """Girths of the body that a typical brand's M is made for, cm."""
 _LADDERS: dict[tuple[str, str], tuple[tuple[str, ...], int, float]] = {
-    ("women", "letter"): (("XXS", "XS", "S", "M", "L", "XL", "XXL", "3XL"), 3, 6.0),
+    ("women", "letter"): (("XXS", "XS", "S", "M", "L", "XL", "XXL", "3XL"), 3, 7.5),
     ("women", "eu"): (tuple(f"EU {n}" for n in range(32, 54, 2)), 4, 4.4),
     ("women", "us"): (tuple(f"US {n}" for n in range(0, 22, 2)), 4, 4.4),
-    ("men", "letter"): (("XS", "S", "M", "L", "XL", "XXL", "3XL"), 2, 7.0),
+    ("men", "letter"): (("XS", "S", "M", "L", "XL", "XXL", "3XL"), 2, 8.0),
     ("men", "eu"): (tuple(f"EU {n}" for n in range(42, 66, 2)), 5, 4.6),
     ("men", "us"): (tuple(f"US {n}" for n in range(34, 54, 2)), 3, 5.2),
 }

@@ -17,7 +17,7 @@
 | `style_id` `title` `brand` `department` `category` `description` `size_system` | the garment, as the HTTP API has it |
 | `garment_words` | what is said of the garment, in place of those |
 | `garment_image` | path of its product photo |
-| `colour` `pattern` `cut` | what it looks like, in the words of `batch.LOOKS` |
+| `colour` `pattern` `cut` | what it looks like, in the words of `batch.LOOKS`; joins the description where that is silent |
 | `waist_cm_low` `waist_cm_high` … | chart of the size that was ordered, of `batch.CHART` |
 
 Paths are relative to the table. Garments may have a table of their own, a line for each size.

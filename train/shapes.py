@@ -1,0 +1,50 @@
+"""A fit's phase over shoppers, where it has one: what a body measures, from its silhouette and words, each shopper once.
+
+Orders tell of the same shopper many times, and of their body always the same. So its silhouette's tower learns from people,
+not from orders, and may then stay as it is (`TrainConfig.frozen`) while all else learns from the orders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from tryon_core.batch import PARTS
+from tryon_core.errors import ConfigError
+
+from .config import TrainConfig
+from .rows import Rows, unknown_like
+
+TASK = "body"
+
+
+def body_rows(rows: Rows) -> Rows:
+    """Return one row per distinct silhouette and words, with the shopper's parts, their measurements and nothing else.
+
+    Raises:
+        ConfigError: no row has an image of the shopper.
+    """
+    own = {part: column for part, column in rows.parts.items() if PARTS[part].owner == "shopper"}
+    images = [part for part, column in own.items() if PARTS[part].kind == "image" and column.present.any()]
+    if not images:
+        raise ConfigError(f"expected rows with an image of the shopper to learn bodies from, got {sorted(rows.parts)}")
+    _, first = np.unique(np.stack([column.index for column in own.values()], axis=1), axis=0, return_index=True)
+    first = np.sort(first)
+    people = rows.take(first)
+    targets = {task: target if task == TASK else unknown_like(target) for task, target in people.targets.items()}
+    return Rows({part: people.parts[part] for part in own}, targets)
+
+
+def body_config(config: TrainConfig) -> TrainConfig:
+    """Return how that phase is fitted."""
+    return replace(
+        config,
+        epochs=config.body_epochs,
+        batch_size=config.body_batch_size,
+        learning_rate=config.body_rate,
+        run_length=1,
+        looks_epochs=0,
+        body_epochs=0,
+        frozen=(),
+    )
