@@ -8,7 +8,7 @@ import pytest
 from tests.synthetic import make_rows
 from train.calibrate import calibrate, half_widths, minimum, temperature, temperatures
 from train.config import TrainConfig
-from train.evaluate import embed, fuse_known, part_sets
+from train.evaluate import embed, fuse, fuse_known, part_sets
 from train.loop import Place, build_model, fit
 from tryon_core.batch import MEASUREMENTS
 from tryon_core.presets import preset
@@ -93,7 +93,8 @@ def test_a_models_temperature_is_of_all_that_may_be_known_together() -> None:
     rows = make_rows(preset("tiny"), 96)
     model = build_model(TrainConfig(model=preset("tiny")), rows)
     fit(model, rows, TrainConfig(model=preset("tiny"), epochs=8, batch_size=48), lambda event: None, place=Place())
-    told = fuse_known(model, embed(model, rows), rows)
+    embedded = embed(model, rows)
+    told = {"returning": fuse(model, embedded, rows), **fuse_known(model, embedded, rows)}
     found = calibrate(model, rows)["temperature"]
     assert found == temperatures([*told.values()], rows.targets)
     assert all(found != temperatures([own], rows.targets) for own in told.values())

@@ -116,7 +116,8 @@ def ablation(scores: Scores) -> Any:
         ]
         _bars(axis, list(_KNOWN.values()), values, ends)
         floor = 0.5 if "auc" in key else 0.0
-        axis.set_xlim(min(floor, *(low for low, _ in ends)), max(high for _, high in ends) * 1.16)
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        axis.set_xlim(min(floor, low - 0.03 * (high - low)), high + 0.16 * (high - min(floor, low)))
         axis.set_title(f"{title}\nn = {scores[task]['num']:,}", fontsize=10)
     axes[0].invert_yaxis()
     return _titled(figure, "What photo and words are worth, with 95 % intervals over shoppers", scores)
