@@ -82,6 +82,8 @@ class TextTower:
     depth: int = 1
     num_heads: int = 4
     """`transformer` only."""
+    quantities: bool = False
+    """Whether heights, weights and sizes also take a short way past the sequence model; see `quantities`."""
     max_tokens: int = 64
     dropout: float = 0.0
     type: str = "text"

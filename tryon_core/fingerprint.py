@@ -15,11 +15,11 @@ from .batch import PARTS
 from .config import ImageTower, ModelConfig, TextTower
 from .words import PARSER_VERSION
 
-PREPROCESSING_VERSION = 1
+PREPROCESSING_VERSION = 2
 """Raise it when `photo` or `person` changes what an encoder sees for the same bytes."""
 
 
-ENCODER_VERSION = 3
+ENCODER_VERSION = 4
 """Raise it when a tower, the fusion or a head computes something else from the same weights."""
 
 VERSIONS = {"preprocessing": PREPROCESSING_VERSION, "parser": PARSER_VERSION, "encoder": ENCODER_VERSION}

@@ -60,7 +60,7 @@ def _tiny() -> ModelConfig:
         towers={
             "person_mask": _of_masks(ImageTower(encoder="cnn", height=48, width=32, stages=(8, 8), embedding_dim=16)),
             "garment_image": ImageTower(encoder="cnn", height=32, width=32, stages=(8, 8), embedding_dim=16),
-            "text": TextTower(encoder="gru", width=16, embedding_dim=16, max_tokens=48),
+            "text": TextTower(encoder="gru", width=16, embedding_dim=16, max_tokens=48, quantities=True),
             "size": numbers,
             "history": numbers,
             "ease": numbers,
@@ -82,7 +82,7 @@ def _base() -> ModelConfig:
                 replace(cnn, height=96, stages=(24, 48, 96), pooling="average", places=(12, 2)),
             ),
             "garment_image": cnn,
-            "text": TextTower(encoder="gru", width=64, embedding_dim=64),
+            "text": TextTower(encoder="gru", width=64, embedding_dim=64, quantities=True),
             "size": NumbersTower(),
             "history": NumbersTower(embedding_dim=32, hidden=32),
             "ease": NumbersTower(),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import TEXT_ENCODERS, TextTower
+from .quantities import QuantitiesEncoder
 
 _PERIODS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 """Of the sines and cosines that tell a number to the sequence, in its own unit; from 8 on, so that numbers one apart are
@@ -34,6 +35,7 @@ class TextEncoder(nn.Module):
         self.mixed = nn.Linear(2 * tower.width, tower.width)
         self.sequence = ENCODERS[tower.encoder](tower)
         self.project = nn.Linear(self.sequence.features_dim + tower.width, tower.embedding_dim)
+        self.quantities = QuantitiesEncoder(tower.rows, tower.width, tower.embedding_dim) if tower.quantities else None
 
     def forward(self, ids: Tensor, values: Tensor, lengths: Tensor) -> Tensor:
         """Return float32[U, embedding_dim].
@@ -49,7 +51,7 @@ class TextEncoder(nn.Module):
         features = torch.cat([self.sequence(tokens, inside, lengths), tokens], dim=2)
         pooled = (features * inside.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1).sqrt()
         embedding: Tensor = self.project(pooled)
-        return embedding
+        return embedding if self.quantities is None else embedding + self.quantities(ids, values)
 
 
 def value_features(values: Tensor) -> Tensor:
