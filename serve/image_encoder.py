@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from tryon_core.encoding import Embedding, Refused, encode_images
+from tryon_core.encoding import Embedding, Refused, encode_images, warm_up
 from tryon_core.errors import InputError
 
 from .replica import ModelReplica
@@ -14,6 +15,17 @@ from .wire import Feature, feature_of
 
 class ImageEncoder(ModelReplica):
     """Decodes, finds the person where a photo is one, and encodes."""
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Load the checkpoint that the config names, and what finds people in photos, before the first call.
+
+        Raises:
+            CheckpointError: the one does not load and there is no old one, or the other is damaged.
+            ConfigError: the model lacks a task that an answer needs, and there is no old one.
+        """
+        await super().reconfigure(user_config)
+        if self._checkpoint is not None:
+            await asyncio.to_thread(warm_up, self._checkpoint.model)
 
     async def encode(self, model: str, part: str, images: Sequence[bytes]) -> list[Feature]:
         """Return a feature per image, in order; a wrong image spoils no other.

@@ -20,6 +20,7 @@ from tryon_core.garment import Garment, garment_words
 from tryon_core.history import History
 from tryon_core.manifest import Manifest
 from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_of, score_job
+from tryon_core.refusals import refusal_code
 from tryon_core.shopper import Owned
 
 from .batching import Batcher
@@ -157,7 +158,8 @@ class Recommender:
         for part in _PHOTO_PARTS:
             if part in found:
                 found[part].check(ask.photo_pointer)
-                photo = PhotoOut(used=found[part].status == "ok", reason=found[part].reason or None)
+                reason = found[part].reason or None
+                photo = PhotoOut(used=found[part].status == "ok", reason=reason, code=refusal_code(reason))
         return photo, {part: f.embedding for part, f in found.items() if f.embedding is not None}
 
     def _garments(self, ask: Ask, features: dict[Asset, Feature]) -> dict[str, Column[Halves]]:

@@ -200,6 +200,9 @@ class PhotoOut(BaseModel):
 
     used: bool
     reason: str | None = None
+    """A sentence for people."""
+    code: str | None = None
+    """The same for programs, one of `tryon_core.refusals.REFUSALS`; None where the photo was used, or not looked at."""
 
 
 class MeasurementOut(BaseModel):

@@ -140,6 +140,7 @@ def _drawn(config: ModelConfig) -> dict[str, Column[Any]]:
     return batch
 
 
+@lru_cache(maxsize=256)
 def pixels_of(part: str, file: bytes, tower: ImageTower) -> Any:
     """Return an image file as its part's encoder sees it."""
     if part != "person_mask":

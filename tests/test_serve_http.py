@@ -151,7 +151,7 @@ def test_predict_answers_a_photo_and_a_sentence(graph: Graph) -> None:
     assert 0 < body["prediction"] < 1
     assert set(body["fit"]) == {"small", "fit", "large"}
     assert (SAMPLE / f"{body['recommendation']['garment_id']}.jpg").exists()
-    assert body["photo"] == {"used": True, "reason": None}
+    assert body["photo"] == {"used": True, "reason": None, "code": None}
     own = graph.http.post(
         "/v1/predict", files={"garment_image": garment_image(1)}, data={"text": "M", "garment_text": "blue dress"}
     )
@@ -163,6 +163,7 @@ def test_a_photo_without_a_person_is_not_used_and_the_answer_says_why(graph: Gra
     body = graph.http.post("/v1/predict", files={"image": wall}, data={"text": "165 cm, 55 kg"}).json()
     assert body["photo"]["used"] is False
     assert "no person" in body["photo"]["reason"]
+    assert body["photo"]["code"] == "no_person"
     assert body["degraded"] is True
     only_words = graph.http.post("/v1/predict", data={"text": "165 cm, 55 kg"}, files={"garment_text": (None, "")}).json()
     assert body["prediction"] == pytest.approx(only_words["prediction"], abs=1e-3)

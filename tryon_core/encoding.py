@@ -18,6 +18,7 @@ from .explain import Ablation
 from .model import Model
 from .person import find_person, frame_mask
 from .photo import decode, prepare
+from .pose import pose_model
 from .spans import Word, words_of
 from .text import text_arrays, token_arrays
 from .words import Token
@@ -49,6 +50,16 @@ def encode_images(model: Model, part: str, images: Sequence[bytes]) -> list[Embe
     pixels = [p for p in prepared if isinstance(p, np.ndarray)]
     embeddings = iter(_halves(model.encode(part, np.stack(pixels))) if pixels else [])
     return [next(embeddings) if isinstance(p, np.ndarray) else p for p in prepared]
+
+
+def warm_up(model: Model) -> None:
+    """Load what encoding photos needs besides the model, and run it once, so that no shopper waits for that.
+
+    Raises:
+        CheckpointError: the installation's pose networks are damaged.
+    """
+    if "person_mask" in model.config.parts:
+        pose_model().warm_up()
 
 
 @torch.inference_mode()

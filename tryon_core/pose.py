@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,11 @@ class PoseModel:
         seen = self._look(photo, person.circle)
         return self._look(photo, seen.circle) if _badly_aimed(seen) else seen
 
+    def warm_up(self) -> None:
+        """Run both networks once: the first run lays out memory and takes twice as long."""
+        self._detector(torch.zeros(1, 3, _DETECTOR_PX, _DETECTOR_PX))
+        self._landmarks(torch.zeros(1, 3, VIEW_PX, VIEW_PX))
+
     def _look(self, photo: RGB, circle: Circle) -> Pose:
         view = _view(circle)
         upright = _seen(photo, view)
@@ -144,13 +150,21 @@ class PoseModel:
         return Pose(float(outputs["presence"][0, 0]), points[:LANDMARKS], present, circle, np.asarray(upright), mask, view)
 
 
-@functools.lru_cache(maxsize=1)
 def pose_model() -> PoseModel:
-    """Return the shipped networks, loaded once per process.
+    """Return the shipped networks, loaded when they are first needed, once per process.
 
     Raises:
         CheckpointError: the installation is damaged.
     """
+    with _LOADING:
+        return _shipped()
+
+
+_LOADING = Lock()
+
+
+@functools.cache
+def _shipped() -> PoseModel:
     return PoseModel(POSE_ASSETS)
 
 
