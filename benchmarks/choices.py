@@ -2,7 +2,8 @@
 
 Fits the `base` preset, and then the same with one thing chosen otherwise, on the same small simulated shop from the same
 seed, one thread each, and prints one Markdown table. Each choice that is done is a line of a JSON Lines file, so that a run
-that was cut off goes on where it stopped; the file is told apart by all settings. Scores repeat; times are this machine's.
+that was cut off goes on where it stopped; lines of other settings are not looked at, but those of other code are: begin
+a new file (--out) after a change. Scores repeat; times are this machine's.
 """
 
 from __future__ import annotations

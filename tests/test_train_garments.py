@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from train.__main__ import main
 from train.config import TrainConfig, with_choices
 from train.data.sim import SimConfig
 from train.export import export
@@ -118,6 +119,17 @@ def test_a_model_fitted_on_photos_alone_is_written_with_the_categorys_scores_and
     assert scores["category"]["accuracy"] > 0.5
     manifest = load_checkpoint(str(tmp_path / "out")).manifest
     assert manifest.metrics["data"]["photos_train"] == 20
+
+
+@pytest.mark.cluster
+def test_one_command_learns_looks_of_drawn_garments_and_photos_and_scores_both(ray_cluster: None, tmp_path: Path) -> None:
+    photos, out = draw_photos(tmp_path / "photos"), tmp_path / "out"
+    line = f"fit --preset tiny --smoke --looks-epochs 1 --frozen garment_image --data sim garments:{photos}@0.1 --out {out}"
+    assert main(line.split()) == 0
+    metrics = load_checkpoint(str(out)).manifest.metrics
+    assert {"fit", "match", "category"} <= set(metrics["val"])
+    (other,) = metrics["others"].values()
+    assert other["category"]["num"] == 20
 
 
 @pytest.mark.skipif(not GARMENTS.is_dir(), reason="the garment photos are not at hand")
