@@ -124,3 +124,10 @@ def test_the_command_line_overrides_smoke_and_presets() -> None:
     assert (config.epochs, config.learning_rate, config.optimizer, config.seed, config.batch_size) == (3, 0.1, "sgd", 5, 64)
     assert config.model.to_json()["towers"]["text"]["encoder"] == "lstm"
     assert (source.orders, source.seed, source.shoppers) == (99, 5, 60)
+
+
+def test_the_phases_before_the_orders_are_told_on_the_command_line() -> None:
+    line = "fit --preset tiny --data sim --out x --looks-epochs 2 --looks-rate 0.5 --body-epochs 3 --body-rate 0.25"
+    config = fit_config(parser().parse_args([*line.split(), "--frozen", "garment_image", "person_mask"]))
+    assert (config.looks_epochs, config.looks_rate, config.body_epochs, config.body_rate) == (2, 0.5, 3, 0.25)
+    assert config.frozen == ("garment_image", "person_mask")
