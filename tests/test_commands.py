@@ -143,8 +143,9 @@ def test_make_train_makes_a_checkpoint_and_a_sample_from_nothing(tmp_path: Path)
     assert (tmp_path / "sample" / "shopper.jpg").exists()
 
 
-def test_the_readmes_training_commands_run_in_their_order(tmp_path: Path) -> None:
-    block = README.split("## Train it")[1].split("```")[1]
+@pytest.mark.parametrize("section", ["Train it", "Your own orders"])
+def test_the_readmes_training_commands_run_in_their_order(section: str, tmp_path: Path) -> None:
+    block = README.split(f"## {section}")[1].split("```")[1]
     lines = [line for line in block.splitlines() if " -m train " in line]
     assert len(lines) >= 3
     shutil.copytree(SHIPPED_CHECKPOINT, tmp_path / "base")

@@ -15,23 +15,34 @@ def test_it_is_short() -> None:
     assert len(README.splitlines()) <= 250
 
 
-def test_every_file_that_it_names_exists() -> None:
-    tree = README.split("## What is where")[1].split("```")[1]
-    package = ""
-    for line in tree.splitlines():
+def in_tree() -> list[tuple[str, str]]:
+    """Each module that the tree names, after the folder that it stands under."""
+    found, package = [], ""
+    for line in README.split("## What is where")[1].split("```")[1].splitlines():
         top = re.match(r"(\w+)/", line)
         package = top[1] if top else package
-        for name in re.findall(r"(?<![\w/])(\w+\.py)\b", line):
-            assert (ROOT / package / name).exists(), f"{package}/{name}"
+        found += [(package, name) for name in re.findall(r"(?<![\w/])(\w+\.py)\b", line)]
+    return found
+
+
+def test_every_file_that_it_names_exists() -> None:
+    for package, name in in_tree():
+        assert (ROOT / package / name).exists(), f"{package}/{name}"
     for name in re.findall(r"`(test_\w+\.py)`", README):
         assert (ROOT / "tests" / name).exists(), name
+    for path in re.findall(r"\]\(([\w/.]+)\)", README):
+        assert (ROOT / path).exists(), path
 
 
-def test_every_module_stands_in_its_tree() -> None:
-    tree = README.split("## What is where")[1].split("```")[1]
-    for package in ("tryon_core", "train", "serve"):
-        for module in (ROOT / package).glob("*.py"):
-            assert module.name == "__init__.py" or module.name in tree, module
+def test_every_module_stands_in_its_tree_once() -> None:
+    modules = [(package, m.name) for package in ("tryon_core", "train", "serve") for m in (ROOT / package).glob("*.py")]
+    assert sorted(in_tree()) == sorted(module for module in modules if module[1] != "__init__.py")
+
+
+def test_every_module_that_it_runs_is_there() -> None:
+    for name in re.findall(r"python -m (\w+(?:\.\w+)?)", README):
+        path = ROOT / name.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), name
 
 
 def test_every_make_target_that_it_names_exists() -> None:
