@@ -79,6 +79,24 @@ def test_the_cnn_is_convolution_normalisation_relu_and_pooling_in_each_stage() -
     assert kinds == [*stage, *stage, nn.AdaptiveAvgPool2d, nn.Flatten]
 
 
+def test_average_pooling_keeps_how_much_of_each_2_by_2_window_is_covered() -> None:
+    backbone = built(replace(CNN, pooling="average")).backbone
+    image = torch.rand(2, 6, 7)
+    assert not any(isinstance(layer, nn.MaxPool2d) for layer in backbone)  # type: ignore[union-attr]
+    by_hand = image[:, :6, :6].reshape(2, 3, 2, 3, 2).mean(dim=(2, 4))
+    torch.testing.assert_close(backbone[3](image[None])[0], by_hand)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("places", [(1, 1), (8, 6), (4, 2)])
+def test_the_grid_of_places_is_averaged_over_and_decides_what_the_embedding_sees(places: tuple[int, int]) -> None:
+    encoder = built(replace(CNN, places=places))
+    rows, columns = places
+    assert encoder.project.in_features == 6 * rows * columns
+    features = torch.rand(1, 6, 8, 6)  # what the two stages leave of 32 x 24
+    by_hand = features.reshape(1, 6, rows, 8 // rows, columns, 6 // columns).mean(dim=(3, 5))
+    torch.testing.assert_close(encoder.backbone[8](features), by_hand)  # type: ignore[index]
+
+
 def test_an_image_of_the_mean_colour_is_a_zero_to_the_backbone() -> None:
     encoder = built(replace(CNN, channels=1, mean=(0.2,), std=(0.4,)))
     image = torch.full((1, 32, 24), 51, dtype=torch.uint8)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.serving import untrained_checkpoint
-from train.__main__ import _parser as parser
-from train.__main__ import fit_config, main, source_options
+from train.__main__ import main
+from train.options import build_parser, fit_config, source_options
 from tryon_core.presets import preset
 
 
@@ -119,8 +119,15 @@ def test_a_run_that_fails_ends_with_status_one(monkeypatch: pytest.MonkeyPatch, 
 
 def test_the_command_line_overrides_smoke_and_presets() -> None:
     line = "fit --preset tiny --data sim --out x --smoke --epochs 3 --learning-rate 0.1 --optimizer sgd --seed 5 --orders 99"
-    options = parser().parse_args([*line.split(), "--text-encoder", "lstm"])
+    options = build_parser().parse_args([*line.split(), "--text-encoder", "lstm"])
     config, source = fit_config(options), source_options(options)
     assert (config.epochs, config.learning_rate, config.optimizer, config.seed, config.batch_size) == (3, 0.1, "sgd", 5, 64)
     assert config.model.to_json()["towers"]["text"]["encoder"] == "lstm"
     assert (source.orders, source.seed, source.shoppers) == (99, 5, 60)
+
+
+def test_the_phases_before_the_orders_are_told_on_the_command_line() -> None:
+    line = "fit --preset tiny --data sim --out x --looks-epochs 2 --looks-rate 0.5 --body-epochs 3 --body-rate 0.25"
+    config = fit_config(build_parser().parse_args([*line.split(), "--frozen", "garment_image", "person_mask"]))
+    assert (config.looks_epochs, config.looks_rate, config.body_epochs, config.body_rate) == (2, 0.5, 3, 0.25)
+    assert config.frozen == ("garment_image", "person_mask")

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from train.__main__ import _parser as parser
-from train.__main__ import fit_config, main
+from train.__main__ import main
 from train.config import TrainConfig
 from train.data.columns import read_columns
 from train.data.sim import SimConfig
 from train.evaluate import raw_outputs
 from train.loop import Place, build_model, fit
+from train.options import build_parser, fit_config
 from train.rows import Rows
 from train.sources import adapted, load_data
 from tryon_core import tasks
@@ -83,7 +83,7 @@ def _spec(folder: Path) -> str:
 
 
 def test_a_columns_file_makes_the_model_of_another_field(field: Path) -> None:
-    model = fit_config(parser().parse_args(["fit", "--data", _spec(field), "--preset", "tiny", "--out", "x"])).model
+    model = fit_config(build_parser().parse_args(["fit", "--data", _spec(field), "--preset", "tiny", "--out", "x"])).model
     assert dict(model.parts) == {"garment_image": "garment_image", "garment_words": "text", "readings": "readings"}
     assert set(model.towers) == {"garment_image", "text", "readings"}
     assert dict(model.tasks) == {"defect": 1.0}

@@ -165,7 +165,14 @@ def test_vectors_and_word_tables_are_not_decayed_and_tables_learn_faster(name: s
         ({"schedule": "linear"}, "expected schedule to be one of"),
         ({"epochs": 0}, "expected epochs over 0"),
         ({"learning_rate": float("nan")}, "expected learning_rate over 0"),
-        ({"batch_size": 2, "num_workers": 3}, "a row per worker"),
+        ({"batch_size": 2, "num_workers": 3}, "expected batch_size of at least a row per worker, 3, got 2"),
+        (
+            {"body_epochs": 1, "body_batch_size": 2, "num_workers": 3},
+            "expected body_batch_size of at least a row per worker",
+        ),
+        ({"looks_epochs": 1, "looks_batch_size": 2, "num_workers": 3}, "expected looks_batch_size of at least a row per"),
+        ({"body_epochs": -1}, "expected body_epochs of at least 0"),
+        ({"body_rate": 0.0}, "expected body_rate over 0"),
         ({"momentum": 1.0}, "momentum in"),
         ({"missing": {"photo": 1.0}}, "share of photo"),
         ({"word_missing": -0.1}, "share of word"),
@@ -174,6 +181,10 @@ def test_vectors_and_word_tables_are_not_decayed_and_tables_learn_faster(name: s
 def test_a_wrong_config_says_what_was_expected(change: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         TrainConfig(model=preset("tiny"), **change)
+
+
+def test_batches_of_phases_that_are_not_run_may_be_smaller_than_the_workers() -> None:
+    TrainConfig(model=preset("tiny"), num_workers=48, batch_size=48)
 
 
 def test_encoders_and_fusion_can_be_chosen_without_a_preset_of_their_own() -> None:

@@ -10,10 +10,9 @@ import pytest
 import torch
 
 from tests.synthetic import make_rows
-from train.__main__ import _parser as parser
-from train.__main__ import fit_config
 from train.config import TrainConfig, with_choices
 from train.loop import Place, build_model, fit
+from train.options import build_parser, fit_config
 from train.rows import Rows
 from tryon_core.batch import SIZE_FIELDS
 from tryon_core.checkpoint import as_stored, save_checkpoint
@@ -76,7 +75,7 @@ def test_a_weight_of_another_shape_is_told_by_name(rows: Rows, fitted: tuple[Mod
 
 def test_without_a_preset_the_model_is_the_checkpoints(fitted: tuple[Model, str]) -> None:
     line = ["fit", "--data", "sim", "--out", "x", "--init", fitted[1]]
-    config = fit_config(parser().parse_args(line))
+    config = fit_config(build_parser().parse_args(line))
     assert (config.model.name, config.init) == ("tiny", fitted[1])
-    assert fit_config(parser().parse_args([*line, "--preset", "article"])).model.name == "article"
-    assert fit_config(parser().parse_args(line[:5])).model.name == "base"
+    assert fit_config(build_parser().parse_args([*line, "--preset", "article"])).model.name == "article"
+    assert fit_config(build_parser().parse_args(line[:5])).model.name == "base"

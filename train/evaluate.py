@@ -53,6 +53,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return the scores of every task, and of each task by what is known of the shopper, by group, and of sizes.
 
+    What the rows tell nothing of, as of groups where no row has one, is left out.
+
     Args:
         half_widths: a checkpoint's ``body_half_width``; where given, ``coverage`` tells how many people they hold.
         offered: all sizes of the garments of some of the rows; where given, ``size`` tells how often the right one is first.
@@ -66,17 +68,17 @@ def evaluate(
     result["by_parts"] = {"returning": _headline(result)} | {
         name: _headline(score(own, rows, temperatures, resamples)) for name, own in by_parts.items()
     }
+    more: dict[str, Any] = {"by_group": group_scores(_predicted(outputs, temperatures), rows)}
+    if more["by_group"]:
+        result["groups_behind"] = [asdict(one) for one in behind(more["by_group"])]
     if "fit" in outputs:
-        result["worth"] = _worth(by_parts, rows, temperatures, resamples)
-    result["by_group"] = group_scores(_predicted(outputs, temperatures), rows)
-    result["groups_behind"] = [asdict(one) for one in behind(result["by_group"])]
+        more["worth"] = _worth(by_parts, rows, temperatures, resamples)
     if half_widths and "body" in outputs:
-        result["coverage"] = coverage({name: own["body"] for name, own in by_parts.items()}, rows, half_widths)
+        more["coverage"] = coverage({name: own["body"] for name, own in by_parts.items()}, rows, half_widths)
     if offered is not None and "fit" in outputs:
-        result["size"] = size_scores(
-            _fitness(model, embedded, rows, offered, temperatures), offered, shoppers, num_resamples
-        )
-    return result
+        fitness = _fitness(model, embedded, rows, offered, temperatures)
+        more["size"] = size_scores(fitness, offered, shoppers, num_resamples)
+    return result | {name: told for name, told in more.items() if told}
 
 
 def fuse_known(model: Model, embedded: Mapping[str, Tensor], rows: Rows) -> dict[str, dict[str, Array]]:

@@ -53,6 +53,8 @@ def groupings(rows: Rows) -> dict[str, npt.NDArray[np.str_]]:
 def group_scores(predicted: Mapping[str, Array], rows: Rows) -> dict[str, dict[str, Any]]:
     """Return grouping and group to what is scored of its rows; a group without some class of fit has no score of fit.
 
+    A grouping of which no row has a group is left out.
+
     Args:
         predicted: task name to calibrated probabilities, of which ``fit``, float[N, 3], and ``match``, float[N], are scored.
     """
@@ -61,7 +63,7 @@ def group_scores(predicted: Mapping[str, Array], rows: Rows) -> dict[str, dict[s
     for grouping, names in groupings(rows).items():
         own = {str(name): _scores(predicted, rows, names == name, whole) for name in _in_order(names) if name}
         result[grouping] = {name: scores for name, scores in own.items() if scores}
-    return result
+    return {grouping: groups for grouping, groups in result.items() if groups}
 
 
 def behind(by_group: Mapping[str, Mapping[str, Mapping[str, Any]]], at_least: float = NAMED_FROM) -> list[Behind]:

@@ -20,18 +20,20 @@ TASK = "body"
 
 
 def body_rows(rows: Rows) -> Rows:
-    """Return one row per distinct silhouette and words, with the shopper's parts, their measurements and nothing else.
+    """Return one row per distinct silhouette and words of those measured, with the shopper's parts and measurements alone.
 
     Raises:
-        ConfigError: no row has an image of the shopper.
+        ConfigError: no measured shopper has an image.
     """
-    own = {part: column for part, column in rows.parts.items() if PARTS[part].owner == "shopper"}
-    images = [part for part, column in own.items() if PARTS[part].kind == "image" and column.present.any()]
-    if not images:
-        raise ConfigError(f"expected rows with an image of the shopper to learn bodies from, got {sorted(rows.parts)}")
+    target = rows.targets.get(TASK, np.full((len(rows), 1), np.nan))
+    measured = rows.take(np.flatnonzero(~np.isnan(target).all(axis=1)))
+    own = {part: column for part, column in measured.parts.items() if PARTS[part].owner == "shopper"}
+    if not any(PARTS[part].kind == "image" and column.present.any() for part, column in own.items()):
+        raise ConfigError(
+            f"expected rows of measured shoppers with an image to learn bodies from, got parts {sorted(rows.parts)}"
+        )
     _, first = np.unique(np.stack([column.index for column in own.values()], axis=1), axis=0, return_index=True)
-    first = np.sort(first)
-    people = rows.take(first)
+    people = measured.take(np.sort(first))
     targets = {task: target if task == TASK else unknown_like(target) for task, target in people.targets.items()}
     return Rows({part: people.parts[part] for part in own}, targets)
 

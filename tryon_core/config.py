@@ -65,7 +65,8 @@ class ImageTower:
         _require(self.embedding_dim > 0, f"expected embedding_dim over 0, got {self.embedding_dim}")
         _require(0 < self.depth <= MAX_DEPTH, f"expected depth from 1 to {MAX_DEPTH}, got {self.depth}")
         _require(self.pooling in POOLINGS, expected_one_of("pooling", self.pooling, POOLINGS))
-        _require(len(self.places) == 2 and min(self.places) > 0, f"expected places over 0, got {self.places}")
+        grid = isinstance(self.places, tuple) and [type(number) for number in self.places] == [int, int]
+        _require(grid and min(self.places) > 0, f"expected places as rows and columns over 0, got {self.places!r}")
         _require(self.denoise_sigma >= 0, f"expected denoise_sigma of at least 0, got {self.denoise_sigma}")
 
 
