@@ -12,6 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from tests.rentals import write_raw
+from train.__main__ import _parser, fit_config
 from train.config import TrainConfig
 from train.data.rtr import read_rentals
 from train.data.sim import SimConfig
@@ -164,3 +165,10 @@ def test_rentals_leave_out_parts_and_tasks_that_they_tell_nothing_of() -> None:
     assert set(config.model.parts) == {"shopper_words", "garment_words", "size", "history", "record"}
     assert set(config.model.tasks) == {"match", "fit", "body"}
     assert rtr_config(replace(config, seed=3)) == replace(config, seed=3)  # and what it settled stays settled
+
+
+def test_the_command_line_has_the_last_word_over_what_rentals_settle() -> None:
+    line = ["fit", "--preset", "base", "--data", "rtr:DIR?split=date", "--out", "x"]
+    settled, told = (fit_config(_parser().parse_args([*line, *more])) for more in ([], ["--epochs", "9"]))
+    assert settled == rtr_config(TrainConfig(model=preset("base")))
+    assert told == replace(settled, epochs=9)
