@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import fsspec
@@ -65,33 +66,38 @@ def export(
             num_resamples=num_resamples,
         )
     )
-    metrics = {"val": scores, "data": dict(data.about), "made": date, "command": command}
+    about: dict[str, Any] = {"val": scores, "data": dict(data.about), "made": date, "command": command}
     if data.others:
         others = {spec: evaluate(model, halves(rows)[1], calibration["temperature"]) for spec, rows in data.others.items()}
-        metrics["others"] = rounded(others)
-    num_weights = sum(p.numel() for p in model.parameters())
-    told: dict[str, Any] = {
-        "command": command,
-        "date": date,
-        "num_weights": num_weights,
-        "data": data.about,
-        "metrics": scores,
-    }
-    apart = scored is not data.splits["val"] or "calibration" in data.splits
-    card = model_card(model.config, **told, apart=apart)
+        about["others"] = rounded(others)
+    card = model_card(
+        model.config,
+        command=command,
+        date=date,
+        num_weights=sum(p.numel() for p in model.parameters()),
+        data=data.about,
+        metrics=scores,
+        apart=scored is not data.splits["val"] or "calibration" in data.splits,
+    )
+    with _moved_when_whole(out) as place:
+        save_history(place, data.history, data.day)
+        save_checkpoint(place, model, calibration=calibration, metrics=about, card=card)
+    return scores
+
+
+@contextmanager
+def _moved_when_whole(out: str) -> Iterator[str]:
+    """Give a place beside a folder to write into, which becomes that folder behind the block, or goes if that fails."""
     files, folder = fsspec.core.url_to_fs(out)
     partial = _beside(folder)
-    place = files.unstrip_protocol(partial)
     try:
-        save_history(place, data.history, data.day)
-        save_checkpoint(place, model, calibration=calibration, metrics=metrics, card=card)
+        yield files.unstrip_protocol(partial)
         if files.exists(folder):
             files.rmdir(folder)
         files.mv(partial, folder, recursive=True)
     finally:
         if files.exists(partial):
             files.rm(partial, recursive=True)
-    return scores
 
 
 def _beside(folder: str) -> str:
