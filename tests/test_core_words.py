@@ -269,7 +269,7 @@ def test_case_and_width_do_not_matter() -> None:
 MEASURE_CHARACTERS = "0123456789.,'\" -/mcftinshlbkgeuxdw斤尺寸米公分码半一二两十百零〇٣½²"
 
 
-@settings(deadline=None, database=None, max_examples=300)
+@settings(database=None, max_examples=300)
 @given(st.one_of(st.text(max_size=400), st.text(alphabet=MEASURE_CHARACTERS, max_size=60)))
 def test_any_text_parses_to_finite_values_and_like_its_own_normal_form(text: str) -> None:
     text = re.sub("[¼-¾⅐-⅞]", "", text)  # whose normal form runs into the digits before them
