@@ -179,13 +179,13 @@ def test_waiting_for_fusion_is_told_as_waiting(url: str) -> None:
             body = Case("person_mask").body()
             asked = [asyncio.create_task(http.post("/v1/recommendations", json=body)) for _ in range(3)]
             await until(lambda: gate.num_waiting == 2 and ingress.recommender.num_waiting("fusion") == 1)
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.6)
             gate.event.set()
             told = [answer.headers["server-timing"] for answer in await asyncio.gather(*asked)]
             ms = [{n: float(d) for n, d in (entry.strip().split(";dur=") for entry in one.split(","))} for one in told]
-            waited = max(ms, key=lambda one: one["queue"])
-            assert waited["queue"] > waited["fusion"]
-            assert sum(one["queue"] < one["fusion"] for one in ms) == 2
+            first, second, last = sorted(ms, key=lambda one: one["queue"])
+            assert last["queue"] > 550 > second["queue"] >= first["queue"]
+            assert min(first["fusion"], second["fusion"]) > 550
 
     run(test)
 
