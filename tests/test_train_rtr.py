@@ -12,11 +12,11 @@ import pytest
 from pyarrow import parquet
 
 from tests.rentals import write_raw
-from train.__main__ import _parser, fit_config
 from train.config import TrainConfig
 from train.data.rtr import read_rentals
 from train.data.sim import SimConfig
 from train.effects import Events, fit_effects
+from train.options import build_parser, fit_config
 from train.prepare import CHECKSUMS, prepare_rtr
 from train.rtr_rows import Shop, rtr_config
 from train.sources import load_data
@@ -169,6 +169,6 @@ def test_rentals_leave_out_parts_and_tasks_that_they_tell_nothing_of() -> None:
 
 def test_the_command_line_has_the_last_word_over_what_rentals_settle() -> None:
     line = ["fit", "--preset", "base", "--data", "rtr:DIR?split=date", "--out", "x"]
-    settled, told = (fit_config(_parser().parse_args([*line, *more])) for more in ([], ["--epochs", "9"]))
+    settled, told = (fit_config(build_parser().parse_args([*line, *more])) for more in ([], ["--epochs", "9"]))
     assert settled == rtr_config(TrainConfig(model=preset("base")))
     assert told == replace(settled, epochs=9)
