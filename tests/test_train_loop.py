@@ -243,8 +243,8 @@ def test_the_mean_gradient_of_two_workers_is_that_of_one_however_their_rows_diff
     one, two = (np.load(tmp_path / f"{rank}.npz") for rank in (0, 1))
     whole = _gradients(_uneven())
     for name, gradient in whole.items():
-        scale = max(1.0, float(np.abs(gradient).max()))
-        np.testing.assert_allclose((one[name] + two[name]) / 2, gradient, atol=1e-4 * scale, err_msg=name)
+        scale = max(1.0, float(np.abs(gradient).max()))  # embeddings are of half precision
+        np.testing.assert_allclose((one[name] + two[name]) / 2, gradient, atol=1e-3 * scale, err_msg=name)
 
 
 def _words_and_sizes() -> ModelConfig:

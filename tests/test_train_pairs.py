@@ -110,8 +110,8 @@ def test_weights_and_pairs_give_two_workers_the_gradient_of_one(tmp_path: Path) 
     mp.spawn(_gradient_of_half, args=(str(tmp_path),), nprocs=2)
     one, two = (np.load(tmp_path / f"{rank}.npz") for rank in (0, 1))
     for name, gradient in _gradients(_paired()).items():
-        scale = max(1.0, float(np.abs(gradient).max()))
-        np.testing.assert_allclose((one[name] + two[name]) / 2, gradient, atol=1e-4 * scale, err_msg=name)
+        scale = max(1.0, float(np.abs(gradient).max()))  # embeddings are of half precision
+        np.testing.assert_allclose((one[name] + two[name]) / 2, gradient, atol=1e-3 * scale, err_msg=name)
 
 
 def test_a_batch_without_any_pair_has_no_loss_of_pairs_and_a_gradient_of_zero() -> None:
