@@ -218,6 +218,6 @@ def test_a_shop_that_has_nothing_of_what_a_model_sees_names_what_it_has() -> Non
     model = replace(
         CONFIG.model, parts={"record": "record"}, towers={"record": CONFIG.model.towers["record"]}, tasks={"fit": 1.0}
     )
-    with pytest.raises(ConfigError, match="to be one of .*size, got 'record'") as err:
+    with pytest.raises(ConfigError, match=r"to be one of .*size, got 'record'") as err:
         load_data("sim", model, SimConfig(shoppers=60, garments=20, brands=4, orders=300))
     assert str(err.value).count("record") == 1
