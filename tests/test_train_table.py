@@ -86,7 +86,7 @@ def test_the_sample_fills_words_pictures_sizes_and_history(sample: Path) -> None
         assert (rows.targets["category"] >= 0).all()
         told = rows.targets["body"][:, MEASUREMENTS.index("height_cm")]
         assert 0.1 < np.isnan(told).mean() < 0.9
-    assert (data.splits["train"].extra["pair"] >= 0).sum() >= 4
+    assert (data.splits["train"].extra["pair"] >= 0).sum() >= 2
 
 
 def test_a_line_is_read_as_it_was_written(load: Callable[..., Data]) -> None:
@@ -190,6 +190,22 @@ def test_kept_means_that_it_fits_where_nobody_tells(load: Callable[..., Data]) -
     assert "weight_fit" not in data.splits["train"].extra
     assert (data.splits["val"].targets["fit"] >= 0).all()
     assert data.history.counts(("garment", "g"), data.day)[1] > 30
+
+
+def test_one_line_that_says_that_it_fits_changes_no_other_line(
+    load: Callable[..., Data], caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [*many(100), *many(40, outcome="returned", reason="too small")]
+    spoken = {**lines[5], "fit": "fit"}
+    with caplog.at_level(logging.INFO):
+        one, none = (load(given, "split=date") for given in ([*lines[:5], spoken, *lines[6:]], lines))
+    for split, rows in none.splits.items():
+        np.testing.assert_array_equal(one.splits[split].targets["fit"], rows.targets["fit"])
+        history, same = (own.parts["history"].values for own in (one.splits[split], rows))
+        np.testing.assert_array_equal(history, same)
+    assert "weight_fit" not in one.splits["train"].extra
+    np.testing.assert_array_equal(*(data.history.counts(("garment", "g"), data.day) for data in (one, none)))
+    assert "1 lines say that it fits, 99 were kept without a word: they count as fits" in caplog.messages
 
 
 def test_sizes_of_one_garment_in_one_order_are_a_preference(load: Callable[..., Data]) -> None:
@@ -300,6 +316,8 @@ def test_a_missing_column_is_an_error(gone: str, message: str, load: Callable[..
         ("a.csv?split=month", "expected split of a table to be one of date, shopper"),
         ("a.csv?val=most", "expected val as a number, got 'most'"),
         ("a.csv?val=1.5", "expected val in"),
+        ("a.csv?delay=-1", "expected delay as days from 0 on, got -1"),
+        ("a.csv?delay=inf", "expected delay as days from 0 on, got inf"),
     ],
 )
 def test_a_wrong_option_says_what_was_expected(argument: str, message: str) -> None:
@@ -339,7 +357,7 @@ def test_masks_of_shoppers_are_seen_as_serving_sees_them(load: Callable[..., Dat
     data = load(lines)
     column = data.splits["train"].parts["person_mask"]
     assert column.values.shape == (1, 48, 32)
-    assert set(np.unique(column.values)) == {0, 255}
+    assert {0, 255} <= set(np.unique(column.values))
     assert [bad.line for bad in data.rejected] == [5]
     assert "expected a mask with a person in white" in data.rejected[0].why
 
@@ -384,7 +402,7 @@ def test_a_line_sees_only_what_was_known_before_it(load: Callable[..., Data]) ->
     count = HISTORY_FIELDS.index("garment_log_count")
 
     def seen(given: Lines) -> np.ndarray:
-        rows = load(given, "split=date&val=0.02")
+        rows = load(given, "split=date&val=0.02&delay=0")
         return np.concatenate([own.parts["history"].values[:, count] for own in rows.splits.values()])
 
     at_once, later = seen(lines), seen(late)
@@ -393,7 +411,9 @@ def test_a_line_sees_only_what_was_known_before_it(load: Callable[..., Data]) ->
     assert not later[:39].any()
     changed = [{**line, "reason": "too large"} if at >= 20 else line for at, line in enumerate(lines)]
     small = HISTORY_FIELDS.index("garment_small")
-    one, two = (load(given, "split=date&val=0.02").splits["train"].parts["history"].values for given in (lines, changed))
+    one, two = (
+        load(given, "split=date&val=0.02&delay=0").splits["train"].parts["history"].values for given in (lines, changed)
+    )
     np.testing.assert_array_equal(one[:21, small], two[:21, small])
     assert one[22, small] > two[22, small]
 
@@ -404,9 +424,37 @@ def test_lines_of_one_order_tell_each_other_nothing(load: Callable[..., Data]) -
         for at, line in enumerate(many(20))
         for size, outcome, reason in (("S", "returned", "too small"), ("M", "kept", ""))
     ]
-    rows = whole(load(lines))
+    rows = whole(load(lines, "delay=0"))
     own = rows.parts["history"].values[:, HISTORY_FIELDS.index("shopper_log_count")]
     assert not own.any()
+
+
+@pytest.mark.parametrize(
+    "days", [("2026-01-05T10:00:00", "2026-01-05T10:00:01"), ("2026-01-05T23:59:00", "2026-01-06T00:01:00")]
+)
+def test_times_of_day_let_no_line_see_another_of_its_day_or_order(days: tuple[str, str], load: Callable[..., Data]) -> None:
+    told = [("S", "returned", "too small"), ("M", "kept", "")]
+    both = [
+        {**LINE, "order_id": "o", "ordered_at": day, "size": size, "outcome": outcome, "reason": reason, "occurred_at": day}
+        for day, (size, outcome, reason) in zip(days, told, strict=True)
+    ]
+    later = {**LINE, "ordered_at": "2026-01-07"}
+    others = [{**line, "garment_id": "h", "ordered_at": f"2026-02-{1 + at:02d}"} for at, line in enumerate(many(20))]
+    rows = whole(load([*both, later, *others], "split=date&val=0.02"))
+    np.testing.assert_allclose(np.expm1(_seen(rows, "shopper_log_count")[:3]), [0, 0, 2], rtol=0.05)
+
+
+def _seen(rows: Rows, name: str) -> np.ndarray:
+    history = rows.parts["history"]
+    return history.values[history.index, HISTORY_FIELDS.index(name)]
+
+
+@pytest.mark.parametrize(("query", "first"), [("", 15), ("&delay=3", 4), ("&delay=0", 1)])
+def test_a_verdict_of_which_no_day_is_told_is_seen_after_the_stated_delay(
+    query: str, first: int, load: Callable[..., Data]
+) -> None:
+    rows = whole(load(many(40), f"split=date&val=0.02{query}"))
+    assert int(np.flatnonzero(_seen(rows, "garment_log_count"))[0]) == first
 
 
 def test_parquet_reads_as_csv_does(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from urllib.parse import parse_qsl
@@ -55,8 +57,10 @@ class TableOptions:
     val: float = 0.15
     """Share of the shoppers, or of the lines by date, to score on."""
     weak: float | None = None
-    """Weight of a line that was kept without a word on how it fits, as one that fits. 0.25 unless given beside lines in
-    which somebody says that it fits, and then neither scored on nor counted in history; 1 in a table without any."""
+    """Weight of a line that was kept without a word on how it fits, as one that fits. Unless given, 0.25 in a table that
+    says of at least half of what fits that it does, where silence is neither scored on nor counted in history; 1 in others."""
+    delay: float = 14.0
+    """Days from an order until its outcome was known, where ``occurred_at`` does not tell: before, no line sees it."""
     max_bad: float = 0.05
     """Share of the lines that may be bad; with more, nothing is fitted."""
 
@@ -65,6 +69,8 @@ class TableOptions:
             raise ConfigError(expected_one_of("split of a table", self.split, ("shopper", "date")))
         if not (0 < self.val < 1 and 0 <= self.max_bad <= 1 and (self.weak is None or 0 < self.weak <= 1)):
             raise ConfigError(f"expected val in (0, 1), max_bad in [0, 1] and weak in (0, 1], got {self}")
+        if not 0 <= self.delay < math.inf:
+            raise ConfigError(f"expected delay as days from 0 on, got {self.delay}")
 
 
 def table_options(argument: str) -> TableOptions:
@@ -79,7 +85,7 @@ def table_options(argument: str) -> TableOptions:
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
             raise ConfigError(expected_one_of("an option of a table", name, known))
-        told[name] = _share(name, value) if name in ("val", "weak", "max_bad") else value
+        told[name] = _number(name, value) if name in ("val", "weak", "max_bad", "delay") else value
     if not file:
         raise ConfigError("expected a file behind table:, as in table:orders.csv")
     return TableOptions(file, **told)  # type: ignore[arg-type]
@@ -108,7 +114,7 @@ def table_data(config: ModelConfig, argument: str, options: SimConfig, splits: S
     lines, garments, rejected = _read(table, told, columns, reasons)
     held = _held(lines, told)
     said = verdicts(lines, told.weak)
-    features, history, day = replay(_events(lines, garments, said))
+    features, history, day = replay(_events(lines, garments, said, told.delay))
     chosen = {name: np.flatnonzero(held == (name == "val")) for name in splits}
     for name, own in chosen.items():
         if not len(own):
@@ -170,16 +176,24 @@ def _among(share: float, key: str) -> bool:
     return int.from_bytes(digest, "big") < share * 2**64
 
 
-def _events(lines: Sequence[OrderLine], garments: dict[str, Described], said: Verdicts) -> list[Line]:
+def _events(lines: Sequence[OrderLine], garments: dict[str, Described], said: Verdicts, delay: float) -> list[Line]:
+    """Return what history is made of, in whole days, so that lines of one day tell each other nothing.
+
+    Nor do those of one order: each one's verdict is known on the day of the order's last line at the earliest.
+    """
     ids = {name: own.garment().history_id for name, own in garments.items()}
-    counted = said.counted()
-    return [
-        Line(ids[line.garment], line.size, line.customer, line.day, int(fit), line.told)
-        for line, fit in zip(lines, counted, strict=True)
-    ]
+    last: dict[str, int] = defaultdict(int)
+    for line in lines:
+        last[line.order] = max(last[line.order], math.floor(line.day))
+    events = []
+    for line, fit in zip(lines, said.counted().tolist(), strict=True):
+        day, known = math.floor(line.day), math.floor(line.day + delay if line.told is None else line.told)
+        told = max(known, last[line.order]) if line.order else known
+        events.append(Line(ids[line.garment], line.size, line.customer, day, fit, told))
+    return events
 
 
-def _share(name: str, text: str) -> float:
+def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,12 @@ from .data.order_lines import OrderLine
 from .data.tables import Table
 from .rows import Array, tastes
 
+log = logging.getLogger(__name__)
+
 _FIT = FIT_CLASSES.index("fit")
 _WEAK = 0.25
+OPINIONS = 0.5
+"""Share of the keeps said to fit, among those and the silent, from which on silence is no verdict."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Verdicts:
     weight: float
     """How much a silent line counts."""
     told: bool
-    """Whether some line says that something fits: silent ones are then learnt from and no more."""
+    """Whether it is mostly said what fits, see `OPINIONS`: silent ones are then learnt from and no more."""
 
     def counted(self) -> npt.NDArray[np.int64]:
         """Return int64[N], what fit history counts of every line."""
@@ -50,12 +55,19 @@ class Verdicts:
 def verdicts(lines: Sequence[OrderLine], weak: float | None) -> Verdicts:
     """Return the lines' verdicts.
 
+    What silent keeps count as depends on the table as a whole: where returns tell what does not fit and hardly a keep tells
+    what does, history of told verdicts alone would find every garment wrong.
+
     Args:
         weak: weight of a line kept without a word; see `TableOptions.weak`.
     """
     fit = np.array([line.fit for line in lines], dtype=np.int64)
     silent = np.array([line.silent for line in lines], dtype=bool)
-    told = bool((fit == _FIT).any())
+    said, unsaid = int((fit == _FIT).sum()), int(silent.sum())
+    told = said > 0 and said >= OPINIONS * (said + unsaid)
+    if unsaid:
+        become = "they count less, and in no history or score" if told else "they count as fits"
+        log.info("%d lines say that it fits, %d were kept without a word: %s", said, unsaid, become)
     return Verdicts(np.where(silent, _FIT, fit), silent, weak if weak is not None else _WEAK if told else 1.0, told)
 
 

@@ -7,7 +7,7 @@
 | `outcome` | kept, returned or exchanged; required unless `fit` says more |
 | `fit` | what the shopper said of it: small, fit, large |
 | `reason` | why it came back, in the shop's words; see `reasons` |
-| `occurred_at` | when outcome and reason were known; the order's day where missing |
+| `occurred_at` | when outcome and reason were known; where missing, option `delay` says how many days after the order |
 | `order_id` | lines of one order; several sizes of a garment in one say which is preferred |
 | `customer_key` | whose order it is; any text that is the same for the same person and tells nobody who |
 | `size` | the label that was ordered |
@@ -53,8 +53,8 @@ class OrderLine:
     customer: str = ""
     day: float = 0.0
     """When it was ordered, days since 1970 (UTC)."""
-    told: float = 0.0
-    """When the outcome was known."""
+    told: float | None = None
+    """When the outcome was known, in the same days; None where it is not said."""
     garment: str = ""
     size: str = ""
     kept: bool | None = None
@@ -111,7 +111,7 @@ def _line(table: Table, row: int, reasons: Reasons, orders: bool) -> OrderLine:
         order=values["order_id"],
         customer=values["customer_key"],
         day=day or 0.0,
-        told=max(told or 0.0, day or 0.0),
+        told=told,
         garment=values["garment_id"],
         size=values["size"],
         kept=kept,
