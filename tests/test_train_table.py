@@ -21,7 +21,7 @@ from train.data.rejects import RejectedError, told_aside
 from train.data.sim import SimConfig
 from train.data.tables import read_table
 from train.rows import Rows
-from train.sources import Data, load_data
+from train.sources import Data, adapted, load_data
 from train.table_rows import table_options
 from tryon_core.batch import COLOURS, FIT_CLASSES, HISTORY_FIELDS, MEASUREMENTS, SIZE_FIELDS
 from tryon_core.errors import ConfigError
@@ -287,13 +287,91 @@ def test_lines_with_more_fields_than_the_header_are_told_by_where_they_begin(tmp
         (b"garment_id,outcome\ng,\xff\n", "in UTF-8, got byte 0xff in line 2"),
         (b"", "expected a header in line 1 of .*, got an empty file"),
         (b"a,b,a\n1,2,3\n", "expected every column of .* once, got a more often"),
-        (b'a,b\n"open,2\n', "expected a CSV or Parquet file at .*, got one that does not read"),
+        (b'a,"b\n1,2\n', "expected a header in line 1 of .*, got one that does not read"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_bytes(content)
     with pytest.raises(ConfigError, match=message):
         read_table(str(tmp_path / "orders.csv"))
+
+
+def test_a_stray_quote_costs_its_own_line_and_no_other(load: Callable[..., Data], tmp_path: Path) -> None:
+    lines = many(60, shopper_words="tall")
+    text = write(tmp_path / "plain.csv", lines).read_text(encoding="utf-8").splitlines()
+    text[7] = text[7].replace("tall", '"5\'6" tall"')
+    text[20] = text[20].replace("tall", '"tall')
+    text[40] = text[40].replace("tall", '"very ""tall"""')
+    text[60] = text[60].replace("tall", '"tall')
+    (tmp_path / "quotes.csv").write_text("\n".join(text), encoding="utf-8")
+    data = load_data(f"table:{tmp_path}/quotes.csv?max_bad=0.1", preset("tiny"), SimConfig())
+    assert [bad.line for bad in data.rejected] == [8, 21, 61]
+    assert all(bad.why.startswith("expected quotes around a whole field") for bad in data.rejected)
+    assert data.rejected[1].content == text[20]
+    assert sum(len(rows) for rows in data.splits.values()) == 57
+
+
+def test_names_that_some_program_wrote_as_floats_are_the_same_names(load: Callable[..., Data], tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    sizes = [{"garment_id": "1000", "title": "Blue dress" if at == 0 else "", "size": str(38 + at)} for at in range(3)]
+    write(tmp_path / "garments.csv", sizes)
+    lines = many(40, garment_id="1000.0", size="38.0")
+    typed = [{**line, "garment_id": 1000.0, "size": 38.0 if at else None} for at, line in enumerate(lines)]
+    parquet.write_table(pa.Table.from_pylist(typed), tmp_path / "orders.parquet")
+    spec = f"table:{tmp_path}/orders.parquet?garments=garments.csv"
+    for data in (load(lines, "garments=garments.csv"), load_data(spec, preset("tiny"), SimConfig())):
+        assert data.rejected == ()
+        for rows in data.splits.values():
+            assert rows.parts["garment_words"].present.all()
+            assert set(rows.parts["size"].values[:, SIZE_FIELDS.index("number")]) == {38.0}
+
+
+def test_garments_that_their_own_table_does_not_list_are_told(
+    load: Callable[..., Data], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path / "garments.csv", [{"garment_id": "g", "size": "M"}])
+    lines = [*many(30), *many(4, garment_id="lost")]
+    load(lines, "garments=garments.csv")
+    assert any(
+        "4 of 34 lines are of garments that are not in" in told and "such as 'lost'" in told for told in caplog.messages
+    )
+    with pytest.raises(
+        ConfigError, match=r"expected the garments of .*orders.csv in .*, got none of them, such as 'lost' in"
+    ):
+        load(many(4, garment_id="lost"), "garments=garments.csv")
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "1e39", "nan"])
+def test_a_number_that_is_not_finite_is_none(value: str, load: Callable[..., Data], tmp_path: Path) -> None:
+    parts = {"sensors": {"kind": "numbers", "columns": ["t"]}}
+    tasks = {"defect": {"classes": ["a", "b"]}}
+    (tmp_path / "columns.json").write_text(json.dumps({"parts": parts, "tasks": tasks}))
+    lines = [{"t": value if at == 3 else str(at), "defect": "ab"[at % 2]} for at in range(40)]
+    file = write(tmp_path / "parts.csv", lines)
+    spec = f"table:{file}?columns=columns.json&val=0.5"
+    data = load_data(spec, adapted(spec, preset("tiny")), SimConfig())
+    assert [(bad.line, bad.why) for bad in data.rejected] == [(5, f"expected t as a number, got {value!r}")]
+
+
+def test_the_latest_state_of_an_order_line_counts(load: Callable[..., Data]) -> None:
+    lines = many(30)
+    lines = [{**line, "order_line_id": f"l{at}", "occurred_at": line["ordered_at"]} for at, line in enumerate(lines)]
+    back = [{**line, "outcome": "returned", "occurred_at": "2026-03-01"} for line in lines[:10]]
+    data = load([*back, *lines])
+    assert data.rejected == ()
+    rows = data.splits.values()
+    assert sum(len(own) for own in rows) == 30
+    assert sum(int((own.targets["match"] == 0).sum()) for own in rows) == 10
+
+
+def test_a_line_that_is_there_twice_is_told_and_one_that_names_nobody_may_be(load: Callable[..., Data]) -> None:
+    lines = many(30)
+    data = load([*lines, lines[4], {**lines[5], "outcome": "returned"}])
+    assert [(bad.line, bad.why) for bad in data.rejected] == [(32, "expected every order line once, got line 6 again")]
+    nobody = [{**line, "customer_key": ""} for line in lines]
+    assert load([*nobody, nobody[4]], "split=date").rejected == ()
 
 
 @pytest.mark.parametrize(

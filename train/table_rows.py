@@ -13,7 +13,7 @@ import hashlib
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from urllib.parse import parse_qsl
 
@@ -58,7 +58,7 @@ class TableOptions:
     """Share of the shoppers, or of the lines by date, to score on."""
     weak: float | None = None
     """Weight of a line that was kept without a word on how it fits, as one that fits. Unless given, 0.25 in a table that
-    says of at least half of what fits that it does, where silence is neither scored on nor counted in history; 1 in others."""
+    says of at least half of what fits that it does, where silence is neither scored on nor in history; 1 in others."""
     delay: float = 14.0
     """Days from an order until its outcome was known, where ``occurred_at`` does not tell: before, no line sees it."""
     max_bad: float = 0.05
@@ -146,12 +146,28 @@ def _read(
         garments, bad = read_garments(listed)
         _check_share(listed, bad, told.max_bad)
         rejected += bad
+        _check_listed(garments, listed, table, lines)
     faults = {line.row: why for line in lines if (why := columns.fault(table, line.row))}
     ordered = [(line.row, line.garment, line.size) for line in lines if line.row not in faults]
     faults |= add_ordered(garments, table, ordered)
     rejected += [table.refused(row, why) for row, why in sorted(faults.items())]
     _check_share(table, rejected, told.max_bad)
     return [line for line in lines if line.row not in faults], garments, tuple(rejected)
+
+
+def _check_listed(garments: Mapping[str, Described], listed: Table, table: Table, lines: Sequence[OrderLine]) -> None:
+    """Tell of lines whose garment its own table does not list.
+
+    Raises:
+        ConfigError: it lists none that was ordered.
+    """
+    without = [line for line in lines if line.garment not in garments]
+    if not without:
+        return
+    example = f"such as {without[0].garment!r} in line {table.lines[without[0].row]}"
+    if len(without) == len(lines):
+        raise ConfigError(f"expected the garments of {table.file} in {listed.file}, got none of them, {example}")
+    log.warning("%d of %d lines are of garments that are not in %s, %s", len(without), len(lines), listed.file, example)
 
 
 def _check_share(table: Table, rejected: Sequence[Rejected], most: float) -> None:
