@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from train.data.reasons import read_reasons
 from train.data.rejects import RejectedError, told_aside
 from train.data.sim import SimConfig
 from train.data.tables import read_table
-from train.rows import Rows
+from train.rows import Rows, halves
 from train.sources import Data, adapted, load_data
 from train.table_rows import table_options
 from tryon_core.batch import COLOURS, FIT_CLASSES, HISTORY_FIELDS, MEASUREMENTS, SIZE_FIELDS
@@ -167,6 +168,48 @@ def test_a_meaning_that_there_is_not_is_refused(tmp_path: Path) -> None:
     (tmp_path / "reasons.json").write_text('{"zu klein": "smal"}')
     with pytest.raises(ConfigError, match=r"meaning of reason 'zu klein' .* to be one of .*did you mean 'small'"):
         read_reasons(str(tmp_path / "reasons.json"))
+
+
+def test_reasons_are_the_same_however_they_are_spelt(tmp_path: Path) -> None:
+    told = {unicodedata.normalize("NFD", "fällt zu groß aus"): "large", "ＴＯＯ ＴＩＧＨＴ": "small", "太小了": "small"}
+    (tmp_path / "reasons.json").write_text(json.dumps(told), encoding="utf-8")
+    reasons = read_reasons(str(tmp_path / "reasons.json"))
+    assert [reasons.meaning(value) for value in ("Fällt zu GROSS aus", "too  tight", "太小了 ")] == [
+        "large",
+        "small",
+        "small",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("reasons.json", '{"zu klein": "small", "zu klein": "large"}'),
+        ("reasons.json", '{"Zu klein": "small", "zu  klein": "large"}'),
+        ("reasons.csv", "reason,meaning\nzu klein,small\nzu klein,small\nZU KLEIN,large\n"),
+    ],
+)
+def test_a_reason_with_two_meanings_is_refused(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"expected one meaning of reason '(?i:zu +klein)' in .*, got small and large"):
+        read_reasons(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("content", ['["zu klein"]', '{"zu klein": ["small"]}', '{"zu klein": null}'])
+def test_a_file_of_another_kind_than_reasons_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "reasons.json").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match="expected"):
+        read_reasons(str(tmp_path / "reasons.json"))
+
+
+def test_half_of_the_shoppers_not_fitted_on_calibrate_and_the_others_are_scored(load: Callable[..., Data]) -> None:
+    lines = [{**line, "customer_key": f"c{at // 2}"} for at, line in enumerate(many(240))]
+    val = load(lines, "val=0.5").splits["val"]
+    calibrating, scored = halves(val)
+    assert not set(calibrating.extra["shopper"]) & set(scored.extra["shopper"])
+    assert 0.35 < len(calibrating) / len(val) < 0.65
+    again = load(lines[:200], "val=0.5").splits["val"]
+    np.testing.assert_array_equal(again.extra["calibrate"], val.extra["calibrate"][: len(again)])
 
 
 def test_kept_without_a_word_counts_less_beside_opinions_and_is_not_scored_on(load: Callable[..., Data]) -> None:

@@ -146,6 +146,8 @@ def test_rows_that_a_source_set_aside_are_calibrated_on_and_the_card_says_so(tmp
         found = load_checkpoint(str(tmp_path / name)).manifest.calibration
         assert found["temperature"] == pytest.approx(calibrate(model, calibrated)["temperature"]), name
         assert scores["match"]["num"] == (scored if isinstance(scored, int) else len(scored))
+        stored = json.loads((tmp_path / name / "config.json").read_text())["metrics"]
+        assert stored["calibrated_on"] == ("the same rows" if name == "same" else "other shoppers")
         told = (tmp_path / name / "MODEL_CARD.md").read_text()
         assert ("from the same shoppers" in told) == (name == "same")
 

@@ -67,6 +67,10 @@ def export(
         )
     )
     about: dict[str, Any] = {"val": scores, "data": dict(data.about), "made": date, "command": command}
+    apart = scored is not data.splits["val"] or "calibration" in data.splits
+    about["calibrated_on"] = "other shoppers" if apart else "the same rows"
+    if not any(calibration.values()):
+        about["calibrated_on"] = "nothing"
     if data.others:
         others = {spec: evaluate(model, halves(rows)[1], calibration["temperature"]) for spec, rows in data.others.items()}
         about["others"] = rounded(others)
@@ -77,7 +81,7 @@ def export(
         num_weights=sum(p.numel() for p in model.parameters()),
         data=data.about,
         metrics=scores,
-        apart=scored is not data.splits["val"] or "calibration" in data.splits,
+        apart=apart,
     )
     with _moved_when_whole(out) as place:
         save_history(place, data.history, data.day)

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections import defaultdict
@@ -33,7 +32,7 @@ from .replay import Line, replay
 from .rows import Array
 from .sources import Data
 from .table_parts import table_parts
-from .table_targets import Verdicts, extras, targets, verdicts
+from .table_targets import Verdicts, among, extras, targets, verdicts
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class TableOptions:
     split: str = "shopper"
     """What is scored on: orders of shoppers who are not fitted on, or those of the last days (``date``)."""
     val: float = 0.15
-    """Share of the shoppers, or of the lines by date, to score on."""
+    """Share of the shoppers, or of the lines by date, to score on; every other shopper's of them are to calibrate on."""
     weak: float | None = None
     """Weight of a line that was kept without a word on how it fits, as one that fits. Unless given, 0.25 in a table that
     says of at least half of what fits that it does, where silence is neither scored on nor in history; 1 in others."""
@@ -121,7 +120,10 @@ def table_data(config: ModelConfig, argument: str, options: SimConfig, splits: S
             raise ConfigError(f"expected lines of {told.file} to {name} on, got none of {len(lines)}: change split or val")
     parts = table_parts(config, columns, table, lines, garments, features)
     named = targets(config, columns, table, lines, garments, said)
-    rows = {name: replace(parts.rows(own, named), extra=extras(lines, garments, said, own)) for name, own in chosen.items()}
+    rows = {
+        name: replace(parts.rows(own, named), extra=extras(config, lines, garments, said, own))
+        for name, own in chosen.items()
+    }
     if "val" in rows and said.told:
         rows["val"] = replace(rows["val"], targets=said.without_silent(rows["val"].targets, chosen["val"]))
     _report(reasons, rejected := (*rejected, *parts.faults))
@@ -183,13 +185,7 @@ def _held(lines: Sequence[OrderLine], told: TableOptions) -> Array:
     if told.split == "date":
         days = np.array([line.day for line in lines])
         return np.asarray(days > np.quantile(days, 1 - told.val, method="lower"))
-    return np.array([_among(told.val, line.customer or line.order or line.garment) for line in lines], dtype=bool)
-
-
-def _among(share: float, key: str) -> bool:
-    """Return whether a key is among about a share of all keys, the same in every table and process."""
-    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") < share * 2**64
+    return np.array([among(told.val, line.holder) for line in lines], dtype=bool)
 
 
 def _events(lines: Sequence[OrderLine], garments: dict[str, Described], said: Verdicts, delay: float) -> list[Line]:

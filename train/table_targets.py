@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 _FIT = FIT_CLASSES.index("fit")
 _WEAK = 0.25
+_CALIBRATED = ("fit", "match", "body")
+_CALIBRATE = 0.5
+"""Share of the shoppers, of those who are not fitted on, to calibrate on and not to score."""
 OPINIONS = 0.5
 """Share of the keeps said to fit, among those and the silent, from which on silence is no verdict."""
 
@@ -102,20 +106,33 @@ def targets(
 
 
 def extras(
-    lines: Sequence[OrderLine], garments: Mapping[str, Described], said: Verdicts, chosen: npt.NDArray[np.int64]
+    config: ModelConfig,
+    lines: Sequence[OrderLine],
+    garments: Mapping[str, Described],
+    said: Verdicts,
+    chosen: npt.NDArray[np.int64],
 ) -> dict[str, Array]:
-    """Return what else the chosen rows have: who ordered, which rows are compared, and what counts less."""
+    """Return what else the chosen rows have: who ordered, who calibrates, which rows are compared, what counts less."""
     nobody = -1 - np.arange(len(lines))
     customers = {name: at for at, name in enumerate(dict.fromkeys(line.customer for line in lines if line.customer))}
     shopper = np.array([customers.get(line.customer, -1) for line in lines], dtype=np.int64)
     weight = np.where(said.silent, said.weight, 1.0).astype(np.float32)
     extra: dict[str, Array] = {"shopper": np.unique(np.where(shopper < 0, nobody, shopper), return_inverse=True)[1][chosen]}
+    if any(task in config.tasks for task in _CALIBRATED):
+        apart = {name: among(_CALIBRATE, f"calibrate {name}") for name in {line.holder for line in lines}}
+        extra["calibrate"] = np.array([apart[line.holder] for line in lines], dtype=bool)[chosen]
     pair = preferences(lines, garments)[chosen]
     if (pair >= 0).any():
         extra["pair"] = pair
     if said.weight != 1:
         extra["weight_fit"] = weight[chosen]
     return extra
+
+
+def among(share: float, key: str) -> bool:
+    """Return whether a key is among about a share of all keys, the same in every table and process."""
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < share * 2**64
 
 
 def preferences(lines: Sequence[OrderLine], garments: Mapping[str, Described]) -> npt.NDArray[np.int64]:

@@ -72,6 +72,11 @@ class OrderLine:
     words: str | None = None
     """What the shopper said, as one text."""
 
+    @property
+    def holder(self) -> str:
+        """Whose line it is, as far as that is known: the customer's, else the order's, else the garment's."""
+        return self.customer or self.order or self.garment
+
 
 def required(table: Table, *, orders: bool) -> list[tuple[str, ...]]:
     """Return what a table lacks: for each, the columns of which it needs one."""
