@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
@@ -281,6 +282,7 @@ BAD = [
     ({"fit": "tight"}, "expected fit to be one of"),
     ({"height_cm": "1.65"}, "expected height_cm as a number from 50 to 250, got '1.65'"),
     ({"weight_kg": "heavy"}, "expected weight_kg as a number from 20 to 350, got 'heavy'"),
+    ({"occurred_at": "2020-01-01"}, "expected occurred_at behind ordered_at, got '2020-01-01'"),
     ({"waist_cm_low": "80", "waist_cm_high": "70"}, "expected 0 < low <= high < 300 cm, got [80.0, 70.0]"),
 ]
 
@@ -438,6 +440,7 @@ def test_a_missing_column_is_an_error(gone: str, message: str, load: Callable[..
         ("a.csv?val=most", "expected val as a number, got 'most'"),
         ("a.csv?val=1.5", "expected val in"),
         ("a.csv?delay=-1", "expected delay as days from 0 on, got -1"),
+        ("a.csv?paths=all", "expected paths of a table to be one of any, below"),
         ("a.csv?delay=inf", "expected delay as days from 0 on, got inf"),
     ],
 )
@@ -467,6 +470,89 @@ def test_pictures_are_decoded_once_and_those_that_do_not_read_are_told_by_line(
     image = rows.parts["garment_image"]
     assert len(image.values) == 2
     assert 0.3 < image.present.mean() < 0.7
+
+
+def test_only_files_below_the_tables_folder_are_opened_unless_that_is_asked_for(
+    load: Callable[..., Data], tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    Image.new("RGB", (64, 48), "red").save(elsewhere / "shirt.png")
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (64, 48), "blue").save(tmp_path / "pictures" / "shirt.png")
+    (tmp_path / "link.png").symlink_to(elsewhere / "shirt.png")
+    up = f"../{elsewhere.name}/shirt.png"
+    files = [
+        "pictures/shirt.png",
+        "pictures/../pictures/shirt.png",
+        up,
+        str(elsewhere / "shirt.png"),
+        "link.png",
+        "file:///x",
+    ]
+    lines = [{**line, "garment_id": f"g{at}", "garment_image": files[at]} for at, line in enumerate(many(6))]
+    data = load(lines, "split=date&val=0.2")
+    assert [bad.line for bad in data.rejected] == [4, 5, 6, 7]
+    assert {bad.why for bad in data.rejected} == {"expected a file below the table's folder; option paths=any takes others"}
+    anywhere = load(lines[:5], "split=date&val=0.2&paths=any")
+    assert anywhere.rejected == ()
+    assert all(rows.parts["garment_image"].present.all() for rows in anywhere.splits.values())
+
+
+def test_what_is_no_picture_is_not_read_beyond_what_one_may_have_and_not_quoted(
+    load: Callable[..., Data], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "MAX_BYTES", 1000)
+    (tmp_path / "long.png").write_bytes(bytes(1001))
+    (tmp_path / "secret.txt").write_text("hunter2")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    files = ["long.png", "secret.txt", "pipe.png", "folder.png"]
+    lines = [
+        {**line, "garment_id": f"g{at}", "garment_image": file}
+        for at, (line, file) in enumerate(zip(many(4), files, strict=True))
+    ]
+    assert [bad.why for bad in load(lines, "split=date&val=0.3").rejected] == [
+        "expected an image file of at most 1000 bytes, got more",
+        "expected a JPEG, PNG or WebP image, got another file or one that is cut off or damaged",
+        "expected an image file, got a folder, pipe or device",
+        "expected an image file, got a folder, pipe or device",
+    ]
+
+
+def test_decimal_commas_are_read_where_none_parts_columns(tmp_path: Path) -> None:
+    head = "ordered_at;garment_id;outcome;size;customer_key;height_cm;waist_cm_low;waist_cm_high;title\n"
+    lines = [f"2026-01-{1 + at:02d};g;kept;M;c{at};170,5;70,5;74;Size 3,5\n" for at in range(28)]
+    (tmp_path / "orders.csv").write_text(head + "".join(lines), encoding="utf-8")
+    rows = whole(load_data(f"table:{tmp_path}/orders.csv", preset("tiny"), SimConfig()))
+    assert set(rows.targets["body"][:, MEASUREMENTS.index("height_cm")]) == {170.5}
+    assert set(rows.parts["size"].values[:, SIZE_FIELDS.index("waist_cm_low")]) == {70.5}
+    words = text_arrays(["Size 3,5"], 65_536, 48)
+    np.testing.assert_array_equal(rows.parts["garment_words"].values.ids, words.ids)
+    commas = "".join(
+        line.replace("170,5", '"170,5"').replace("70,5;74;Size 3,5", "70;74;").replace(";", ",") for line in lines
+    )
+    (tmp_path / "orders.csv").write_text(head.replace(";", ",") + commas, encoding="utf-8")
+    with pytest.raises(RejectedError, match="expected height_cm as a number from 50 to 250, got '170,5'"):
+        load_data(f"table:{tmp_path}/orders.csv", preset("tiny"), SimConfig())
+
+
+def test_a_column_that_is_nearly_named_as_one_that_is_read_is_told_once(
+    load: Callable[..., Data], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [{**line, "heigth_cm": "170", "reasn": "too small", "shade": "blue", "Photos": ""} for line in many(40)]
+    load(lines)
+    told = [message for message in caplog.messages if "is not read" in message]
+    assert [(text.split("'")[1], text.split("'")[3]) for text in told] == [
+        ("heigth_cm", "height_cm"),
+        ("reasn", "reason"),
+        ("Photos", "photo"),
+    ]
+
+
+def test_a_table_without_lines_says_so(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("ordered_at,garment_id,outcome\n")
+    with pytest.raises(ConfigError, match=r"expected lines in .*orders.csv, got none below its header"):
+        load_data(f"table:{tmp_path}/orders.csv", preset("tiny"), SimConfig())
 
 
 def test_masks_of_shoppers_are_seen_as_serving_sees_them(load: Callable[..., Data], tmp_path: Path) -> None:

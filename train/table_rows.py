@@ -23,6 +23,7 @@ from tryon_core.errors import ConfigError, expected_one_of
 
 from .data.assortment import Described, add_ordered, read_garments
 from .data.columns import Columns, read_columns
+from .data.names import misspelt
 from .data.order_lines import OrderLine, read_lines, required
 from .data.reasons import Reasons, read_reasons
 from .data.rejects import Rejected, RejectedError, summary
@@ -63,7 +64,12 @@ class TableOptions:
     max_bad: float = 0.05
     """Share of the lines that may be bad; with more, nothing is fitted."""
 
+    paths: str = "below"
+    """Which pictures are opened: those below the folder of the table that names them, or ``any``."""
+
     def __post_init__(self) -> None:
+        if self.paths not in ("below", "any"):
+            raise ConfigError(expected_one_of("paths of a table", self.paths, ("below", "any")))
         if self.split not in ("shopper", "date"):
             raise ConfigError(expected_one_of("split of a table", self.split, ("shopper", "date")))
         if not (0 < self.val < 1 and 0 <= self.max_bad <= 1 and (self.weak is None or 0 < self.weak <= 1)):
@@ -118,7 +124,7 @@ def table_data(config: ModelConfig, argument: str, options: SimConfig, splits: S
     for name, own in chosen.items():
         if not len(own):
             raise ConfigError(f"expected lines of {told.file} to {name} on, got none of {len(lines)}: change split or val")
-    parts = table_parts(config, columns, table, lines, garments, features)
+    parts = table_parts(config, columns, table, lines, garments, features, anywhere=told.paths == "any")
     named = targets(config, columns, table, lines, garments, said)
     rows = {
         name: replace(parts.rows(own, named), extra=extras(config, lines, garments, said, own))
@@ -140,12 +146,14 @@ def _read(
     Raises:
         RejectedError: those are too many.
     """
+    _tell_misspelt(table, columns)
     lines, rejected = read_lines(table, reasons, orders=columns.orders)
     lines = [line if line.garment else replace(line, garment=f"line {table.lines[line.row]}") for line in lines]
     garments: dict[str, Described] = {}
     if told.garments:
         listed = columns.renamed(read_table(beside(told.file, told.garments)), partly=True)
         garments, bad = read_garments(listed)
+        _tell_misspelt(listed, columns)
         _check_share(listed, bad, told.max_bad)
         rejected += bad
         _check_listed(garments, listed, table, lines)
@@ -155,6 +163,11 @@ def _read(
     rejected += [table.refused(row, why) for row, why in sorted(faults.items())]
     _check_share(table, rejected, told.max_bad)
     return [line for line in lines if line.row not in faults], garments, tuple(rejected)
+
+
+def _tell_misspelt(table: Table, columns: Columns) -> None:
+    for sentence in misspelt(table, columns.read()) if columns.orders else ():
+        log.warning("%s", sentence)
 
 
 def _check_listed(garments: Mapping[str, Described], listed: Table, table: Table, lines: Sequence[OrderLine]) -> None:
@@ -174,6 +187,8 @@ def _check_listed(garments: Mapping[str, Described], listed: Table, table: Table
 
 def _check_share(table: Table, rejected: Sequence[Rejected], most: float) -> None:
     total = len(table) + len(table.rejected)
+    if not total:
+        raise ConfigError(f"expected lines in {table.file}, got none below its header")
     own = [line for line in rejected if line.file == table.file]
     if len(own) > most * total or len(own) == total:
         shown = f"{len(own)} of {total} lines of {table.file}"

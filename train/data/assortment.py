@@ -127,6 +127,6 @@ def _size(table: Table, row: int, label: str) -> Size:
 
 def _chart(table: Table, row: int) -> Iterable[tuple[str, tuple[float, float]]]:
     for key in CHART:
-        low, high = table.value(f"{key}_low", row), table.value(f"{key}_high", row)
+        low, high = table.number(f"{key}_low", row), table.number(f"{key}_high", row)
         if low or high:
             yield key, (number(f"{key}_low", low or high), number(f"{key}_high", high or low))

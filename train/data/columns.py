@@ -47,20 +47,24 @@ class Columns:
         Raises:
             ConfigError: the table lacks a column that the file names.
         """
-        wanted = {*self.columns.values(), *(c for _, columns in self.parts.values() for c in columns)}
-        for column in sorted(wanted | {column for _, column in self.tasks.values()}):
+        for column in sorted(self.read()):
             if column not in table.columns and not partly:
                 raise ConfigError(expected_one_of(f"a column of {table.file}", column, table.columns))
         ours = {theirs: name for name, theirs in self.columns.items()}
         named = {ours[theirs]: values for theirs, values in table.columns.items() if theirs in ours}
         return replace(table, columns={**table.columns, **named})
 
+    def read(self) -> set[str]:
+        """Return the table's own names of all columns that the file names."""
+        parts = (column for _, columns in self.parts.values() for column in columns)
+        return {*self.columns.values(), *parts, *(column for _, column in self.tasks.values())}
+
     def fault(self, table: Table, row: int) -> str:
         """Return what is wrong with a row in the columns of parts and tasks of one's own; empty where nothing is."""
         try:
             for part, columns in self.parts.values():
                 for column in columns if part.kind == "numbers" else ():
-                    number(column, table.value(column, row) or "0")
+                    number(column, table.number(column, row) or "0")
         except InputError as err:
             return err.detail
         for task, column in self.tasks.values():

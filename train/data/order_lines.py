@@ -44,6 +44,8 @@ OUTCOMES = ("kept", "returned", "exchanged")
 _RANGES = {"height_cm": (50.0, 250.0), "weight_kg": (20.0, 350.0)}
 _GIRTHS = (10.0, 250.0)
 _DAY_S = 86_400
+_EARLY_DAYS = 1.0
+"""How much earlier than its order an outcome may seem to be known: dates and time zones are mixed."""
 _MOST = 3e38
 """What single precision holds; an infinite number is none."""
 
@@ -111,6 +113,8 @@ def _line(table: Table, row: int, reasons: Reasons, orders: bool) -> OrderLine:
     reason = table.value("reason", row)
     day = _day("ordered_at", table.value("ordered_at", row), required=orders)
     told = _day("occurred_at", table.value("occurred_at", row), required=False)
+    if day is not None and told is not None and told < day - _EARLY_DAYS:
+        raise InputError(f"expected occurred_at behind ordered_at, got {table.value('occurred_at', row)!r}")
     if orders and not values["garment_id"]:
         raise InputError("expected garment_id, got nothing")
     body = dict(_numbers(table, row))
@@ -152,7 +156,7 @@ def _words(table: Table, row: int, body: dict[str, float]) -> str | None:
 
 def _numbers(table: Table, row: int) -> Iterator[tuple[str, float]]:
     for name in MEASUREMENTS:
-        text = table.value(name, row)
+        text = table.number(name, row)
         if text:
             yield name, number(name, text, *_RANGES.get(name, _GIRTHS))
 

@@ -16,6 +16,7 @@ from tryon_core.errors import ConfigError
 
 from .rejects import Rejected
 
+_COMMA = re.compile(r"[+-]?\d+,\d+")
 _WHOLE = re.compile(r"\d+\.0+")
 
 
@@ -30,6 +31,8 @@ class Table:
     """N line numbers; in CSV the header's is 1, in Parquet the first row's."""
     rejected: Sequence[Rejected] = ()
     """Lines that do not read, or have more or fewer fields than the header."""
+    decimal_comma: bool = False
+    """Whether numbers may be written as 170,5, which is so where no comma parts columns."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -43,6 +46,11 @@ class Table:
         """Return a row's value as a name; whole numbers that some program wrote as 1000.0 are 1000."""
         value = self.value(column, row)
         return value.partition(".")[0] if _WHOLE.fullmatch(value) else value
+
+    def number(self, column: str, row: int) -> str:
+        """Return a row's value with a point where it is a number with a decimal comma."""
+        value = self.value(column, row)
+        return value.replace(",", ".") if self.decimal_comma and _COMMA.fullmatch(value) else value
 
     def content(self, row: int) -> str:
         """Return a row as one line of CSV."""
@@ -82,6 +90,17 @@ def beside(url: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
+def below(url: str, file: str) -> bool:
+    """Return whether a file lies in a table's folder or a folder of it, once links are followed."""
+    if "://" in url or "://" in file:
+        return file.startswith(url.rpartition("/")[0] + "/") and ".." not in file.split("/")
+    try:
+        folder, path = (os.path.realpath(place) for place in (os.path.dirname(url) or ".", file))
+    except ValueError:  # no path at all
+        return False
+    return os.path.commonpath([folder, path]) == folder
+
+
 def _csv(url: str, text: str) -> Table:
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
@@ -106,7 +125,7 @@ def _csv(url: str, text: str) -> Table:
         rows.append(record)
         lines.append(line)
     columns = [[record[at].strip() for record in rows] for at in range(len(names))]
-    return Table(url, dict(zip(names, columns, strict=True)), lines, rejected)
+    return Table(url, dict(zip(names, columns, strict=True)), lines, rejected, delimiter != ",")
 
 
 def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str] | csv.Error]]:
