@@ -103,6 +103,14 @@ def calibration_rows(data: Data) -> Rows:
     return join_rows([val, *(rows for rows in chosen if len(rows))])
 
 
+def calibrated_on(data: Data) -> str:
+    """Return in words whose rows `calibration_rows` are, beside those that are scored."""
+    if "calibration" in data.splits:
+        return "other rows"
+    val = data.splits["val"]
+    return "the same rows" if halves(val)[1] is val else "other shoppers"
+
+
 def join_rows(rows: Sequence[Rows], draws: Sequence[float] | None = None) -> Rows:
     """Return all rows as one set; a part, target or extra that some of them lack is missing or unknown there.
 
