@@ -248,6 +248,7 @@ def test_one_line_that_says_that_it_fits_changes_no_other_line(
         history, same = (own.parts["history"].values for own in (one.splits[split], rows))
         np.testing.assert_array_equal(history, same)
     assert "weight_fit" not in one.splits["train"].extra
+    assert one.about["silent"] == none.about["silent"] == "fit"
     np.testing.assert_array_equal(*(data.history.counts(("garment", "g"), data.day) for data in (one, none)))
     assert "1 lines say that it fits, 99 were kept without a word: they count as fits" in caplog.messages
 

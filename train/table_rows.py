@@ -134,6 +134,7 @@ def table_data(config: ModelConfig, argument: str, options: SimConfig, splits: S
         rows["val"] = replace(rows["val"], targets=said.without_silent(rows["val"].targets, chosen["val"]))
     _report(reasons, rejected := (*rejected, *parts.faults))
     about = {"source": "table", "file": told.file.rpartition("/")[2], "split": told.split, "val": told.val}
+    about |= {"delay": told.delay, "silent": "unknown" if said.told else "fit"}
     about |= {"lines": len(lines), "left_out": sum(line.dropped for line in rejected)}
     return Data(rows, history, day, about, rejected=rejected)
 

@@ -21,6 +21,7 @@
 | `colour` `pattern` `cut` | what it looks like, in the words of `batch.LOOKS`; joins the description where that is silent |
 | `waist_cm_low` `waist_cm_high` … | chart of the size that was ordered, of `batch.CHART` |
 
+Numbers may have a decimal comma where no comma parts columns. Names written as 1000.0 are 1000.
 A line that repeats another in every column is refused where it names its order or customer but no `order_line_id`.
 Paths are relative to the table. Garments may have a table of their own, a line for each size.
 """
