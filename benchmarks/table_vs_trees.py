@@ -4,10 +4,11 @@
 photos, the height and weight of 40 % of its shoppers, what was kept, and most reasons of what was returned. Both sides learn
 from the lines before a day and are scored on those behind it. Trees see the same columns as numbers and categories, the same
 dated fit history, and what share of the garment's, brand's and shopper's earlier lines was kept. Differences come with
-paired bootstrap intervals. Simulated data.
+paired intervals over resampled shoppers. Simulated data.
 
-Ours starts from the shipped checkpoint, as a shop would (``--init DIR`` from another, ``--init ""`` from new weights).
-``--mix 0.2`` mixes simulated rows in and scores `sim` before and after.
+Ours starts from the shipped checkpoint, as a shop would (``--init DIR`` from another), and beside it, as ``cold``, from new
+weights, as the trees start from nothing (``--init ""`` for those alone). ``--mix 0.2`` mixes simulated rows in and
+scores `sim` before and after.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from train.evaluate import evaluate, raw_outputs
 from train.loop import Place, build_model, fit
 from train.mix import load_mixed, weighted
 from train.progress import Epoch, Event
+from train.resample import Resamples, gain_intervals
 from train.rows import Rows
 from train.scores import auc, nll
 from train.sources import Data, load_data
@@ -49,6 +51,7 @@ from tryon_core.words import parse_size
 
 Array = npt.NDArray[np.float64]
 PRIOR_COUNT = 10.0
+RESAMPLES = 1000
 INNER = 0.1
 """Share of the lines to fit on, the last by date, on which the number of trees is chosen."""
 
@@ -73,26 +76,32 @@ def compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     specs = [spec, f"sim@{options.mix}"] if options.mix else [spec]
     data = load_mixed([weighted(own) for own in specs], model, _shop(options, options.sim_seed))
     table = data if not options.mix else load_data(spec, model, SimConfig())
-    started = time.monotonic()
-    ours = [fitted(model, data, options, seed) for seed in range(options.runs)]
-    ours_s = time.monotonic() - started
     theirs = trees(folder, table)
-    val = table.splits["val"]
-    found: dict[str, Any] = {"lines": {name: len(rows) for name, rows in table.splits.items()}, "seconds": round(ours_s)}
-    for task in ("fit", "match"):
-        label, told = _labels(val, task)
-        runs = [_chances(own, val, task)[told] for own in ours]
-        found[task] = against(runs, theirs[task][told], label[told])
-    if options.mix:
-        found["sim"] = {"before": _photo_nll(_init_model(options, data), data), "after": [_photo_nll(m, data) for m in ours]}
+    found: dict[str, Any] = {"lines": {name: len(rows) for name, rows in table.splits.items()}}
+    starts = {"warm": options.init, "cold": ""} if options.init else {"cold": ""}
+    for name, init in starts.items():
+        started = time.monotonic()
+        ours = [fitted(model, data, options, seed, init) for seed in range(options.runs)]
+        found[name] = {"seconds": round(time.monotonic() - started)} | _compared(ours, theirs, table.splits["val"])
+        if options.mix and init:
+            before = _photo_nll(_init_model(options, data), data)
+            found["sim"] = {"before": before, "after": [_photo_nll(m, data) for m in ours]}
     return found
 
 
-def fitted(model: ModelConfig, data: Data, options: argparse.Namespace, seed: int) -> Any:
-    """Return a model fitted on a mixture's training rows."""
-    config = TrainConfig(
-        model=model, seed=seed, epochs=options.epochs, learning_rate=options.learning_rate, init=options.init or ""
-    )
+def _compared(ours: Sequence[Any], theirs: Mapping[str, Array], val: Rows) -> dict[str, Any]:
+    """Return `against` of each task on the rows of which it is told."""
+    found = {}
+    for task in ("fit", "match"):
+        label, told = _labels(val, task)
+        runs = [_chances(own, val, task)[told] for own in ours]
+        found[task] = against(runs, theirs[task][told], label[told], val.extra["shopper"][told])
+    return found
+
+
+def fitted(model: ModelConfig, data: Data, options: argparse.Namespace, seed: int, init: str) -> Any:
+    """Return a model fitted on a mixture's training rows, from a checkpoint's weights, or from new ones without any."""
+    config = TrainConfig(model=model, seed=seed, epochs=options.epochs, learning_rate=options.learning_rate, init=init)
     rows = data.splits["train"]
     built = build_model(config, rows)
 
@@ -198,33 +207,38 @@ def kept_rates(column: Mapping[str, Sequence[str]], brands: Sequence[str]) -> Ar
     return np.array(found)
 
 
-def against(runs: Sequence[Array], trees_say: Array, label: npt.NDArray[np.int64], times: int = 1000) -> dict[str, Any]:
-    """Return the scores of both sides, and what ours gain with a paired bootstrap interval over rows, mean of the runs."""
-    rng = np.random.default_rng(0)
-    ours = [_scores(own, label) for own in runs]
+def against(
+    runs: Sequence[Array],
+    trees_say: Array,
+    label: npt.NDArray[np.int64],
+    shopper: npt.NDArray[np.int64],
+    times: int = RESAMPLES,
+) -> dict[str, Any]:
+    """Return the scores of both sides, and what ours gain, mean of the runs, with a paired interval over shoppers.
+
+    Args:
+        runs: float64[N, C] probabilities of each of our models.
+        trees_say: float64[N, C].
+        label: int64[N].
+        shopper: int64[N], whose order it is: shoppers are resampled, not their orders.
+    """
+    ours = np.mean([_scores(own, label) for own in runs], axis=0)
     theirs = _scores(trees_say, label)
-    gains = []
-    for _ in range(times):
-        rows = rng.integers(0, len(label), len(label))
-        them = _scores(trees_say[rows], label[rows])
-        us = np.mean([_scores(own[rows], label[rows]) for own in runs], axis=0)
-        gains.append(us - them)
-    low, high = np.percentile(gains, [2.5, 97.5], axis=0)
-    mean = np.mean(ours, axis=0)
+    gains = gain_intervals(runs, [trees_say], label, Resamples(shopper, times))
     return {
         name: {
-            "table": round(float(mean[at]), 4),
+            "table": round(float(ours[at]), 4),
             "trees": round(float(theirs[at]), 4),
-            "gain": round(float(mean[at] - theirs[at]), 4),
-            "interval": [round(float(low[at]), 4), round(float(high[at]), 4)],
+            "gain": round(gains[key][0], 4),
+            "interval": [round(end, 4) for end in gains[key][1]],
         }
-        for at, name in enumerate(("auc", "nll"))
-    } | {"num": len(label)}
+        for at, (name, key) in enumerate({"auc": "auc_mean", "nll": "nll"}.items())
+    } | {"num": len(label), "shoppers": len(np.unique(shopper))}
 
 
 def _scores(chances: Array, label: npt.NDArray[np.int64]) -> Array:
     """Return mean one-vs-rest AUC and NLL."""
-    classes = range(chances.shape[1]) if chances.shape[1] > 2 else (1,)
+    classes = range(chances.shape[1])
     return np.array([np.mean([auc(chances[:, c], label == c) for c in classes]), nll(chances, label)])
 
 

@@ -35,6 +35,13 @@ class OwnedIn(_Strict):
     category: Label | None = None
     size: Label
     fit: Fit = "fit"
+    days_ago: Annotated[float, Field(ge=0, le=36500)] | None = None
+    """How long ago this was found, in days; the older, the less it counts. Not told, it counts in full."""
+
+    def to_owned(self) -> Owned:
+        """Return the core's form."""
+        texts = (self.garment_id or "", self.brand or "", self.category or "")
+        return Owned(self.size, *texts, self.fit, self.days_ago or 0.0)
 
 
 class ProfileIn(_Strict):
@@ -50,7 +57,7 @@ class ProfileIn(_Strict):
 
     def to_profile(self) -> Profile:
         """Return the core's form."""
-        owned = tuple(Owned(o.size, o.garment_id or "", o.brand or "", o.category or "", o.fit) for o in self.owned)
+        owned = tuple(line.to_owned() for line in self.owned)
         texts = (self.usual_size or "", self.age, self.sex or "", self.preferences or "")
         return Profile(self.height_cm, self.weight_kg, *texts, owned)
 

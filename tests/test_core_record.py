@@ -10,7 +10,7 @@ import pytest
 from tryon_core.batch import RECORD_FIELDS, TOLD_FIELDS
 from tryon_core.checkpoint import save_history
 from tryon_core.garment import Garment, Size
-from tryon_core.history import FitEvent, History
+from tryon_core.history import FitEvent, History, HistoryConfig
 from tryon_core.manifest import read_history
 from tryon_core.offers import offers_of
 from tryon_core.record import MAX_LINES, NUM_BODY, Effects, without_lines
@@ -104,6 +104,34 @@ def test_own_counts_stand_in_for_those_of_a_key() -> None:
     assert own is not None
     np.testing.assert_allclose(own[0, -1], np.log(3), rtol=1e-6)
     assert own[0, -4] > own[0, -2]
+
+
+def test_garments_that_come_with_a_request_count_as_the_same_events_kept_under_a_key_do() -> None:
+    history = History(HistoryConfig(half_life_days=30.0, shopper_cap=2))
+    lines = [("dress", "small", 200.0), ("coat", "large", 45.0), ("dress", "large", 90.0), ("dress", "fit", 10.0)]
+    lines += [("dress", "small", 3.0), ("skirt", "fit", 0.0)]
+    for garment, fit, days_ago in lines:
+        history.add(FitEvent(garment, "8", "anna", fit, 400.0 - days_ago))
+    new = [Garment("new", sizes=(Size("8"),))]
+    kept = offers_of(new, history, "anna", 400.0).history
+    owned = [Owned("8", garment, fit=fit, days_ago=days_ago) for garment, fit, days_ago in lines]
+    told = offers_of(new, history, None, 400.0, owned=owned).history
+    assert kept is not None
+    assert told is not None
+    np.testing.assert_allclose(told, kept, rtol=1e-6)
+    assert kept[0, -1] == pytest.approx(np.log1p(0.5**1.5 + 0.5 ** (1 / 3) + 0.5**0.1 + 1))
+
+
+def test_of_verdicts_on_one_garment_whose_age_is_not_told_the_last_ones_count() -> None:
+    history = History(HistoryConfig(shopper_cap=2))
+    counts = history.counts_of(["dress"] * 4, ["small", "small", "fit", "large"], [0.0] * 4)
+    np.testing.assert_array_equal(counts, [0, 1, 1])
+
+
+def test_garments_without_an_id_are_not_one_garment() -> None:
+    told = offers_of([DRESS], History(HistoryConfig(shopper_cap=1)), None, 1.0, owned=[Owned("8")] * 5).history
+    assert told is not None
+    np.testing.assert_allclose(told[:, -1], np.log(6), rtol=1e-6)
 
 
 def test_effects_come_back_from_a_checkpoint_folder(tmp_path: Path) -> None:

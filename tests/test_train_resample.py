@@ -14,6 +14,7 @@ from train.resample import (
     error_interval,
     error_intervals,
     gain_interval,
+    gain_intervals,
     interval,
 )
 from train.scores import auc, binary_scores, calibration_error, class_scores, macro_f1, prior_nll
@@ -147,3 +148,24 @@ def test_whoever_knows_all_gains_all_and_whoever_says_the_shares_gains_nothing()
     between = gain_interval(0.5 * probability + 0.5 * label.mean(), probability, label, resamples)
     gain = prior_nll(label) - binary_scores(0.5 * probability + 0.5 * label.mean(), label > 0)["nll"]
     assert between[0] < gain / (prior_nll(label) - binary_scores(probability, label > 0)["nll"]) < between[1]
+
+
+def test_a_gain_is_told_with_an_interval_over_shoppers_of_which_both_sides_score_the_same(
+    drawn: tuple[np.ndarray, np.ndarray, Resamples],
+) -> None:
+    probabilities, label, resamples = drawn
+    rng = np.random.default_rng(3)
+    worse = [(probabilities + own) / 2 for own in rng.dirichlet(np.ones(3), (2, 400))]
+    gains = gain_intervals([probabilities], worse, label, resamples)
+
+    def scores(rows: np.ndarray) -> np.ndarray:
+        sides = [[probabilities[rows]], [own[rows] for own in worse]]
+        told = [[class_scores(own, label[rows], "abc") for own in side] for side in sides]
+        means = [[np.mean([own[name] for own in side]) for name in ("auc_mean", "nll")] for side in told]
+        return np.subtract(*means)
+
+    each = np.array([scores(rows) for rows in _rows_of(resamples)])
+    for at, name in enumerate(("auc_mean", "nll")):
+        assert gains[name][0] == pytest.approx(scores(np.arange(400))[at])
+        assert gains[name][1] == pytest.approx(interval(each[:, at]))
+    assert gain_intervals([probabilities], [probabilities], label, resamples)["nll"] == (0.0, (0.0, 0.0))

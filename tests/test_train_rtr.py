@@ -12,11 +12,14 @@ import pytest
 from pyarrow import parquet
 
 from tests.rentals import write_raw
-from train.__main__ import _parser, fit_config
 from train.config import TrainConfig
 from train.data.rtr import read_rentals
 from train.data.sim import SimConfig
 from train.effects import Events, fit_effects
+from train.evaluate import evaluate
+from train.loop import Place, build_model, fit
+from train.mix import load_mixed, weighted
+from train.options import build_parser, fit_config
 from train.prepare import CHECKSUMS, prepare_rtr
 from train.rtr_rows import Shop, rtr_config
 from train.sources import load_data
@@ -169,6 +172,52 @@ def test_rentals_leave_out_parts_and_tasks_that_they_tell_nothing_of() -> None:
 
 def test_the_command_line_has_the_last_word_over_what_rentals_settle() -> None:
     line = ["fit", "--preset", "base", "--data", "rtr:DIR?split=date", "--out", "x"]
-    settled, told = (fit_config(_parser().parse_args([*line, *more])) for more in ([], ["--epochs", "9"]))
+    settled, told = (fit_config(build_parser().parse_args([*line, *more])) for more in ([], ["--epochs", "9"]))
     assert settled == rtr_config(TrainConfig(model=preset("base")))
     assert told == replace(settled, epochs=9)
+
+
+def _config_of(*sources: str) -> TrainConfig:
+    return fit_config(build_parser().parse_args(["fit", "--preset", "tiny", "--data", *sources, "--out", "x"]))
+
+
+def test_beside_other_sources_rentals_leave_out_nothing_that_those_tell() -> None:
+    plain = TrainConfig(model=preset("tiny"))
+    assert _config_of("sim", "rtr:DIR@0.2") == plain  # the first source says how it is fitted, and rentals are not
+    first = _config_of("rtr:DIR", "sim@0.2")
+    assert set(first.model.parts) == {*plain.model.parts, "record"}
+    assert set(first.model.tasks) == set(plain.model.tasks)
+    assert first.epochs == rtr_config(plain).epochs
+    assert first.model.tasks["match"] == rtr_config(plain).model.tasks["match"]
+    assert first.missing["record"] == rtr_config(plain).missing["record"]
+    assert first.missing["person_mask"] == plain.missing["person_mask"]
+
+
+@pytest.mark.parametrize("rentals_first", [True, False])
+def test_a_model_is_fitted_on_rentals_and_a_simulated_shop_together(folder: Path, rentals_first: bool) -> None:
+    sources = [f"rtr:{folder}", "sim@0.5"] if rentals_first else ["sim", f"rtr:{folder}@0.5"]
+    config = replace(_config_of(*sources), epochs=1, batch_size=20)
+    shop = SimConfig(shoppers=60, garments=20, brands=4, orders=300)
+    data = load_mixed([weighted(source) for source in sources], config.model, shop)
+    rentals, drawn = data.splits["val"], next(iter(data.others.values()))
+    rows = data.splits["train"]
+    both = rows.take(np.r_[0:20, len(rows) - 20 : len(rows)])
+    if not rentals_first:
+        rentals, drawn = drawn, rentals
+    assert ("record" in config.model.parts) == rentals_first
+    assert "record" not in drawn.parts
+    assert "person_mask" not in rentals.parts
+    model = build_model(config, rows)
+    fit(model, both, config, lambda event: None, place=Place())
+    for own in (rentals, drawn):
+        scores = evaluate(model, own.take(np.arange(20)))
+        assert scores["fit"]["num"] > 0
+
+
+def test_a_shop_that_has_nothing_of_what_a_model_sees_names_what_it_has() -> None:
+    model = replace(
+        CONFIG.model, parts={"record": "record"}, towers={"record": CONFIG.model.towers["record"]}, tasks={"fit": 1.0}
+    )
+    with pytest.raises(ConfigError, match=r"to be one of .*size, got 'record'") as err:
+        load_data("sim", model, SimConfig(shoppers=60, garments=20, brands=4, orders=300))
+    assert str(err.value).count("record") == 1

@@ -14,10 +14,9 @@ from tryon_core.config import ImageTower, ModelConfig
 from tryon_core.errors import ConfigError, InputError, expected_one_of
 from tryon_core.history import History
 from tryon_core.photo import RGB, decode, prepare
-from tryon_core.tasks import TASKS, Body, Classes
 
 from .data.sim import SimConfig
-from .rows import Array, Rows
+from .rows import Array, Rows, unknown_of
 from .sources import Data
 
 log = logging.getLogger(__name__)
@@ -86,18 +85,9 @@ def read_photos(folder: Path, tower: ImageTower) -> Photos:
     return Photos(np.stack(pixels), np.array(category, dtype=np.int64), tuple(unreadable))
 
 
-def _unknown(task: str, num_rows: int) -> Array:
-    """Return targets of a task of which nothing is known: int64 −1 for classes, float32 NaN for all else."""
-    kind = TASKS[task]
-    if isinstance(kind, Classes):
-        return np.full(num_rows, -1, dtype=np.int64)
-    single = not isinstance(kind, Body) and kind.num_outputs == 1
-    return np.full((num_rows,) if single else (num_rows, kind.num_outputs), np.nan, dtype=np.float32)
-
-
 def _rows(photos: Photos, config: ModelConfig) -> Rows:
     num = len(photos.category)
-    targets = {task: _unknown(task, num) for task in config.tasks} | {"category": photos.category}
+    targets = {task: unknown_of(task, num) for task in config.tasks} | {"category": photos.category}
     return Rows({"garment_image": Column(photos.pixels, np.arange(num))}, targets)
 
 

@@ -15,7 +15,7 @@ from .config import OPTIMIZERS, SCHEDULES, TrainConfig, with_choices
 from .data.sim import SimConfig
 from .mix import weighted
 from .resample import RESAMPLES
-from .sources import SOURCES, SPLITS, adapted, config_for
+from .sources import SOURCES, SPLITS, adapted, config_of
 
 SMOKE_DATA = {"shoppers": 60, "garments": 20, "brands": 4, "orders": 300}
 SMOKE_RUN = {"epochs": 1, "batch_size": 64}
@@ -80,9 +80,7 @@ def fit_config(options: argparse.Namespace) -> TrainConfig:
     told |= {"frozen": tuple(options.frozen)} if options.frozen else {}
     if not options.augment:
         told |= {"augmentation": {}, "looks_augmentation": Augmentation()}
-    settled = TrainConfig(model=model)
-    for spec in options.data:
-        settled = config_for(weighted(spec).spec, settled)
+    settled = config_of([weighted(spec).spec for spec in options.data], TrainConfig(model=model))
     return replace(settled, **{**(SMOKE_RUN if options.smoke else {}), **told})
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tryon_core.errors import ConfigError
 
-from .scores import BINS, Floats, losses, macro_f1
+from .scores import BINS, Floats, auc, losses, macro_f1
 
 Ints = npt.NDArray[np.int64]
 Interval = tuple[float, float]
@@ -197,6 +197,38 @@ def gain_interval(predicted: Floats, best: Floats, label: Ints, resamples: Resam
     prior = -(share * np.log(np.maximum(share, _TINY))).sum(axis=1)
     own, least = resamples.means(np.stack([losses(predicted, label), losses(best, label)], axis=1)).T
     return interval((prior - own) / (prior - least))
+
+
+def gain_intervals(
+    ours: Sequence[Floats], theirs: Sequence[Floats], label: Ints, resamples: Resamples
+) -> dict[str, tuple[float, Interval]]:
+    """Return what one side's scores are over the other's, ``auc_mean`` and ``nll``, each with its paired interval.
+
+    Both sides are scored on the same rows in every resample, so that what makes a shopper hard for both cancels out.
+
+    Args:
+        ours: probabilities float[N, C] of each run, whose scores are averaged.
+        theirs: the same of whom they are compared with, of as many runs or of others.
+        label: int64[N], in [0, C).
+    """
+    sides = []
+    for runs in (ours, theirs):
+        each = [_points(own, label) for own in runs], [_samples(own, label, resamples) for own in runs]
+        sides.append([np.mean(values, axis=0) for values in each])
+    (point, samples), (their_point, their_samples) = sides
+    gain, drawn = point - their_point, samples - their_samples
+    return {name: (float(gain[at]), interval(drawn[at])) for at, name in enumerate(("auc_mean", "nll"))}
+
+
+def _points(probabilities: Floats, label: Ints) -> Floats:
+    each = [auc(probabilities[:, c], label == c) for c in range(probabilities.shape[1])]
+    return np.array([np.mean(each), losses(probabilities, label).mean()])
+
+
+def _samples(probabilities: Floats, label: Ints, resamples: Resamples) -> Floats:
+    """Return the resamples' scores in the order of `_points`, float64[2, R]."""
+    each = [aucs(probabilities[:, c], label == c, resamples) for c in range(probabilities.shape[1])]
+    return np.stack([np.mean(each, axis=0), resamples.means(losses(probabilities, label)[:, None])[:, 0]])
 
 
 def _means(resamples: Resamples, **values: npt.NDArray[Any]) -> dict[str, Interval]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tryon_core.batch import Column
 from tryon_core.errors import ConfigError
+from tryon_core.tasks import TASKS, Body, Classes
 from tryon_core.text import TextArrays
 
 Array = npt.NDArray[Any]
@@ -168,6 +169,15 @@ def tastes(kept: Array, classes: npt.NDArray[np.int64], num_classes: int) -> npt
 def unknown_like(target: Array) -> Array:
     """Return targets of the same kind and shape of which nothing is known: −1 for classes, NaN for all else."""
     return np.full_like(target, np.nan if target.dtype.kind == "f" else -1)
+
+
+def unknown_of(task: str, num: int) -> Array:
+    """Return targets of a task for `num` rows of which nothing is known, see `unknown_like`."""
+    kind = TASKS[task]
+    if isinstance(kind, Classes):
+        return unknown_like(np.zeros(num, dtype=np.int64))
+    single = not isinstance(kind, Body) and kind.num_outputs == 1
+    return unknown_like(np.zeros((num,) if single else (num, kind.num_outputs), dtype=np.float32))
 
 
 def used_by(index: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -22,7 +22,7 @@ from .config import TrainConfig
 from .data.rtr import Rentals, read_rentals
 from .data.sim import SimConfig
 from .effects import Events, fit_effects
-from .rows import Array, Rows
+from .rows import Array, Rows, unknown_of
 from .sources import Data
 
 Ids = npt.NDArray[np.int64]
@@ -197,10 +197,7 @@ class Shop:
         for name in ("height_cm", "weight_kg"):
             body[:, MEASUREMENTS.index(name)] = numbers[:, TOLD_FIELDS.index(f"told_{name}")]
         known = {"fit": fit, "match": (fit == FIT_CLASSES.index("fit")).astype(np.float32), "body": body}
-        for task in config.tasks:
-            if task not in known:
-                raise ConfigError(expected_one_of("task of the rental data", task, known))
-        return {task: known[task] for task in config.tasks}
+        return {task: known[task] if task in known else unknown_of(task, len(rows)) for task in config.tasks}
 
 
 def _folds(rentals: Rentals, mode: str) -> Ids:

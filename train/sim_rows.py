@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tryon_core.batch import LOOKS, PARTS, Column
+from tryon_core.batch import LOOKS, Column
 from tryon_core.config import ImageTower, ModelConfig, TextTower
 from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.garment import Garment, Size, garment_words, size_numbers
@@ -91,7 +91,13 @@ def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids, extr
 
 
 def _makers(shop: Shop, config: ModelConfig, garments: Sequence[Garment]) -> dict[str, Make]:
-    """Return how the values of each part that the model uses are made."""
+    """Return how the values of each part are made that the model uses and the shop has; others are missing in its rows.
+
+    Raises:
+        ConfigError: the model uses none of the shop's parts.
+    """
+    if not any(part in _DRAWN for part in config.parts):
+        raise ConfigError(expected_one_of("part of the simulated shop", " and ".join(config.parts), _DRAWN))
     found: dict[str, Make] = {}
     for part, tower_name in config.parts.items():
         tower = config.towers[tower_name]
@@ -102,9 +108,6 @@ def _makers(shop: Shop, config: ModelConfig, garments: Sequence[Garment]) -> dic
             found[part] = _texts(texts, tower)
         elif part == "size":
             found[part] = _all_sizes(garments)
-        elif part != "history" and PARTS[part].owner != "derived":
-            drawn = [name for name, known in PARTS.items() if known.owner != "derived"]
-            raise ConfigError(expected_one_of("part of the simulated shop", part, drawn))
     return found
 
 
@@ -131,6 +134,8 @@ _IMAGES: dict[str, Callable[[Shop, ImageTower, int], Array]] = {
     "garment_image": lambda shop, tower, j: _prepared(image_of(shop, j, max(tower.height, tower.width)), tower),
 }
 """How each image part is drawn, prepared as serving prepares it."""
+_DRAWN = (*_IMAGES, "shopper_words", "garment_words", "size", "history")
+"""What the shop has."""
 
 
 def _first_sizes(shop: Shop) -> Ids:

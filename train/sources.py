@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tryon_core.config import ModelConfig
@@ -73,9 +73,27 @@ def adapted(spec: str, config: ModelConfig) -> ModelConfig:
 
 
 def config_for(spec: str, config: TrainConfig) -> TrainConfig:
-    """Return a config as a source needs it; see `SETTINGS`."""
+    """Return a config as a source needs it that is alone; see `SETTINGS`."""
     settle = SETTINGS.get(spec.partition(":")[0])
     return settle(config) if settle else config
+
+
+def config_of(specs: Sequence[str], config: TrainConfig) -> TrainConfig:
+    """Return a config as the first of some sources needs it, see `SETTINGS`, with all that it had for the others.
+
+    A mixture is settled as its first source is, whose history it keeps; parts and tasks that this source knows nothing of
+    stay, since others may.
+    """
+    settled = config_for(specs[0], config)
+    return settled if len(specs) == 1 else _with_all_of(config, settled)
+
+
+def _with_all_of(config: TrainConfig, settled: TrainConfig) -> TrainConfig:
+    """Return a settled config that has the parts and tasks of the one before it as well."""
+    before, after = config.model, settled.model
+    parts, towers = {**before.parts, **after.parts}, {**before.towers, **after.towers}
+    model = replace(after, parts=parts, towers=towers, tasks={**before.tasks, **after.tasks})
+    return replace(settled, model=model, missing={**config.missing, **settled.missing})
 
 
 def _sim(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
@@ -128,4 +146,5 @@ SOURCES: dict[str, Build] = {
 MODELS: dict[str, Callable[[ModelConfig, str], ModelConfig]] = {"table": _table_model}
 """How sources that may bring parts and tasks of their own change a model."""
 SETTINGS: dict[str, Callable[[TrainConfig], TrainConfig]] = {"rtr": _rtr_config}
-"""What a source changes in a config: parts and tasks that it knows nothing of are left out, and how it is best fitted."""
+"""What a source that is alone, or first, changes in a config: parts and tasks that only it knows of come in, those that it
+knows nothing of are left out where no other source follows, and it is fitted as is best for it."""

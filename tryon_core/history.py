@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,6 +108,21 @@ class History:
         if day < at:
             raise InputError(f"expected a day from the latest event's, {at}, on, got {day}", "/day")
         return np.maximum(counts * self._decay(day - at), 0.0)
+
+    def counts_of(self, garments: Sequence[str], fits: Sequence[str], days_ago: Sequence[float]) -> Counts:
+        """Return float64[3], the counts of one shopper's verdicts that are not kept here, as `add` and `counts` have them.
+
+        Args:
+            garments: N ids, of each verdict's garment; of equal ids the latest verdicts count, see `HistoryConfig`.
+            fits: N times small, fit or large.
+            days_ago: N ages, at least 0; of equal ones the later in the sequence is the later.
+        """
+        counts, counted = np.zeros(3), Counter[str]()
+        for place in sorted(range(len(garments)), key=lambda n: (days_ago[n], -n)):
+            if counted[garments[place]] < self.config.shopper_cap:
+                counted[garments[place]] += 1
+                counts[FIT_CLASSES.index(fits[place])] += self._decay(days_ago[place])
+        return counts
 
     def features(
         self, garment: str, size: str, shopper: str | None, day: float, own: Counts | None = None

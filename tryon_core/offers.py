@@ -97,7 +97,7 @@ def offers_of(
     offers = Offers(index[:, 0], index[:, 1], np.stack(numbers) if numbers else np.zeros((0, len(SIZE_FIELDS)), "f"))
     if history is None:
         return offers
-    own = _own_counts(owned[-MAX_LINES:]) if owned else None
+    own = _own_counts(history, owned[-MAX_LINES:]) if owned else None
     labels = [garments[g].sizes[s].label if s >= 0 else "" for g, s in pairs]
     names = [garments[g].history_id for g, _ in pairs]
     rows = [history.features(name, label, shopper, day, own) for name, label in zip(names, labels, strict=True)]
@@ -144,8 +144,10 @@ def choose(offers: Offers, scores: Scores, *, in_stock: npt.NDArray[np.bool_] | 
     return sorted(choices, key=lambda choice: -float(rank[choice.row]))
 
 
-def _own_counts(owned: Sequence[Owned]) -> npt.NDArray[np.float64]:
-    return np.array([sum(line.fit == name for line in owned) for name in FIT_CLASSES], dtype=np.float64)
+def _own_counts(history: History, owned: Sequence[Owned]) -> npt.NDArray[np.float64]:
+    """Return float64[3], counts of verdicts as history would have them; a garment without an id is none of the others."""
+    names = [line.garment_id or f"{place} of no id" for place, line in enumerate(owned)]
+    return history.counts_of(names, [line.fit for line in owned], [line.days_ago for line in owned])
 
 
 def _record(

@@ -71,7 +71,7 @@ class Predictor:
         """
         shopper, said = self._shopper(photo, words)
         history, day = self._history or (None, 0.0)
-        offers = offers_of(self._garments, history, None, day)
+        offers = offers_of(self._garments, history, None, day, words=words)
         job = score_job(offers, shopper, self._columns)
         (scores,) = score(self._checkpoint, [job])
         if not len(scores.match):

@@ -15,6 +15,8 @@ class Owned:
     category: str = ""
     fit: str = "fit"
     """small, fit or large."""
+    days_ago: float = 0.0
+    """How long ago that was found, at least 0; the older, the less it counts in history. Not told, it counts in full."""
 
 
 @dataclass(frozen=True)
