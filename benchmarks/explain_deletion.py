@@ -60,7 +60,7 @@ def deletions(checkpoint: Checkpoint, case: Case, rng: np.random.Generator) -> I
     ablations = {part: encode_ablated(checkpoint.model, part, [text])[0] for part, text in case.texts.items()}
     asked = question(case.job, case.row, checkpoint.model.config.parts, ablations)
     (scores,) = score(checkpoint, [asked.job])
-    whole = 2 ** len(asked.parts) - 1
+    whole = len(asked.sets) - 1
     for answer, told in explanations(asked, scores).items():
         values = _values(scores, answer)
 

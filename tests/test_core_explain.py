@@ -13,10 +13,10 @@ from tests.serving import Case, untrained_checkpoint, variant
 from tryon_core.batch import Column
 from tryon_core.checkpoint import Checkpoint, load_checkpoint
 from tryon_core.encoding import encode_ablated, encode_images, encode_texts
-from tryon_core.explain import WordShare, apart, explanations, log_odds, question, shapley
+from tryon_core.explain import WordShare, apart, explanations, log_odds, question, scored_sets, shapley
 from tryon_core.garment import garment_words
 from tryon_core.manifest import read_history
-from tryon_core.offers import ScoreJob, offers_of, score_job
+from tryon_core.offers import ScoreJob, Scores, offers_of, score_job
 from tryon_core.presets import preset
 from tryon_core.scoring import score
 
@@ -137,7 +137,32 @@ def test_shapleys_value_is_the_mean_over_all_orders_in_which_players_may_come(wo
         for player in order:
             expected[player] += (won[known | 1 << player] - won[known]) / len(orders)
             known |= 1 << player
-    np.testing.assert_allclose(shapley(np.array(won)), expected, atol=1e-9)
+    np.testing.assert_allclose(shapley(np.array(won), num), expected, atol=1e-9)
+
+
+def test_of_more_parts_than_ten_the_shares_are_right_where_pairs_interact_and_sum_to_the_whole() -> None:
+    num, rng = 14, np.random.default_rng(0)
+    sets = scored_sets(num)
+    assert len(sets) < 2**10
+    assert (sets[0], sets[-1]) == (0, 2**num - 1)
+    plays = (sets[:, None] >> np.arange(num)) & 1
+    alone, pairs = rng.normal(size=num), np.triu(rng.normal(size=(num, num)), 1)
+    won = plays @ alone + np.einsum("si,ij,sj->s", plays, pairs, plays)
+    # Of a pair, an order gives all to the later one, and its reverse to the other: with both, half to each is exact.
+    np.testing.assert_allclose(shapley(won, num), alone + (pairs + pairs.T).sum(axis=1) / 2, atol=1e-9)
+    odd = won + np.prod(plays[:, :3], axis=1)
+    assert shapley(odd, num).sum() == pytest.approx(odd[-1] - odd[0])
+    np.testing.assert_allclose((shapley(odd, num) - shapley(won, num))[:3], 1 / 3, atol=0.15)
+
+
+def test_a_row_of_many_parts_is_explained() -> None:
+    columns = {f"p{i}": Column(np.zeros((1, 4), np.float32), np.zeros(1, np.int64)) for i in range(12)}
+    asked = question(ScoreJob(1, {}, columns), 0, set(columns), {})
+    had = np.stack([asked.job.numbers[part].index >= 0 for part in asked.parts], axis=1)
+    chance = 1 / (1 + np.exp(-(had @ np.linspace(-0.5, 0.6, 12))))
+    nothing = np.zeros((len(chance), 0))
+    told = explanations(asked, Scores(fit=nothing, match=chance, body=nothing))["match"]
+    np.testing.assert_allclose(list(told.parts.values()), np.linspace(-0.5, 0.6, 12), atol=1e-6)
 
 
 def test_words_that_overlap_one_that_moved_more_are_left_out() -> None:

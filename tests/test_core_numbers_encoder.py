@@ -24,6 +24,13 @@ def test_statistics_are_those_of_what_is_known() -> None:
     np.testing.assert_allclose(encoder.std.numpy(), [*np.nanstd(numbers, axis=0)[:2], 1.0], rtol=1e-4)
 
 
+def test_what_is_not_finite_does_not_count_and_large_numbers_do() -> None:
+    encoder, infinite = built(), float("inf")
+    encoder.standardise_by(torch.tensor([[1.0, infinite, 1e30], [3.0, 2.0, -1e30], [-infinite, 4.0, 0.0]]))
+    torch.testing.assert_close(encoder.mean, torch.tensor([2.0, 3.0, 0.0]))
+    torch.testing.assert_close(encoder.std, torch.tensor([1.0, 1.0, (2 / 3) ** 0.5 * 1e30]))
+
+
 def test_the_embedding_is_two_layers_over_standard_scores_and_flags() -> None:
     encoder = built()
     encoder.mean.copy_(torch.tensor([1.0, 2.0, 3.0]))

@@ -16,6 +16,7 @@ from train.__main__ import main
 from train.config import TrainConfig
 from train.data.columns import read_columns
 from train.data.sim import SimConfig
+from train.data.tables import Table
 from train.evaluate import raw_outputs
 from train.loop import Place, build_model, fit
 from train.options import build_parser, fit_config
@@ -172,16 +173,42 @@ def test_names_of_the_contract_cannot_be_taken(tmp_path: Path) -> None:
         Model(model)
 
 
+def test_classes_that_are_whole_numbers_are_the_texts_of_a_table(tmp_path: Path) -> None:
+    (tmp_path / "columns.json").write_text(json.dumps({"tasks": {"grade": {"classes": [0, 1]}}}))
+    columns = read_columns(str(tmp_path / "columns.json"))
+    table = Table("parts.csv", {"grade": ["0", "1", "2"]}, [2, 3, 4])
+    assert [columns.fault(table, row) for row in range(3)] == ["", "", "expected grade to be one of 0, 1, got '2'"]
+
+
 @pytest.mark.parametrize(
     ("told", "message"),
     [
-        ({"task": {}}, "expected a key to be one of .*, got 'task'; did you mean 'tasks'"),
+        ({"task": {}}, "expected a key of a file of columns to be one of .*, got 'task'; did you mean 'tasks'"),
         ({"tasks": {"grade": {"classes": ["A"]}}}, "at least two classes"),
         ({"tasks": {"grade": {"classes": ["A", "B"], "view": "shop"}}}, "expected view of a task to be one of"),
         ({"parts": {"x": {"kind": "sound", "columns": ["a"]}}}, "expected kind of part to be one of image, numbers, text"),
         ({"parts": {"x": {"kind": "image", "columns": ["a", "b"]}}}, "and one of an image"),
-        ({"parts": {"x": {"kind": "text"}}}, "expected columns, parts and tasks as documented"),
-        ([], "expected columns, parts and tasks as documented"),
+        ({"parts": {"x": {"kind": "text"}}}, "expected columns of part 'x' to be a list, got null"),
+        ({"parts": {"x": {"columns": "temp"}}}, "expected columns of part 'x' to be a list, got \"temp\""),
+        ({"parts": {"x": {"columns": [1]}}}, "expected each column of part 'x' to be a text, got 1"),
+        ({"parts": {"x": {"columns": ["a"], "kind": ["text"]}}}, "expected the kind of part 'x' to be a text, got"),
+        ({"parts": {"a b": {"columns": ["a"]}}}, "expected a part's name of letters and digits, got 'a b'"),
+        ({"parts": {"x": 5}}, "expected part 'x' to be an object, got 5"),
+        ({"parts": []}, r"expected parts to be an object, got \[\]"),
+        ({"tasks": {"grade": {"classes": "abc"}}}, "expected classes of task 'grade' to be a list, got \"abc\""),
+        (
+            {"tasks": {"grade": {"classes": [0.5, 1]}}},
+            "expected each class of task 'grade' as a text or a whole number, got 0.5",
+        ),
+        (
+            {"tasks": {"grade": {"classes": ["A", "B"], "column": 1}}},
+            "expected the column of task 'grade' to be a text, got 1",
+        ),
+        ({"tasks": {"grade": {"classes": ["A", "B"], "view": ["pair"]}}}, "expected view of a task to be one of"),
+        ({"columns": {"size": ["a", "b"]}}, "expected the column for 'size' to be a text, got"),
+        ({"columns": ["a"]}, "expected columns to be an object, got"),
+        ({"orders": "false"}, 'expected orders to be true or false, got "false"'),
+        ([], r"expected a file of columns to be an object, got \[\]"),
     ],
 )
 def test_a_wrong_columns_file_says_what_was_expected(told: object, message: str, tmp_path: Path) -> None:

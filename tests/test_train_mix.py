@@ -44,6 +44,13 @@ def _two_more_sources(monkeypatch: pytest.MonkeyPatch) -> None:
         ("sim", "sim", 1.0),
         ("sim@0.2", "sim", 0.2),
         ("sim=0.2", "sim", 0.2),
+        ("sim=.2", "sim", 0.2),
+        ("sim@2e-1", "sim", 0.2),
+        ("table:orders.csv=3", "table:orders.csv", 3.0),
+        ("table:orders.csv@1e-1", "table:orders.csv", 0.1),
+        ("table:part/year=2024", "table:part/year=2024", 1.0),
+        ("garments:/photos/size=96", "garments:/photos/size=96", 1.0),
+        ("rtr:/a@b.c/x", "rtr:/a@b.c/x", 1.0),
         ("table:a@b/orders.csv", "table:a@b/orders.csv", 1.0),
         ("table:a@b/orders.csv@3", "table:a@b/orders.csv", 3.0),
         ("table:orders.csv?val=0.1", "table:orders.csv?val=0.1", 1.0),
@@ -54,7 +61,13 @@ def test_a_weight_stands_behind_an_at_sign(text: str, spec: str, weight: float) 
     assert weighted(text) == Weighted(spec, weight)
 
 
-@pytest.mark.parametrize("text", ["sim@0", "sim@1000"])
+@pytest.mark.parametrize("text", ["sim@lots", "sim=", "sim@1,5"])
+def test_a_weight_that_is_no_number_is_told_as_a_weight(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected the weight of sim as a number, got"):
+        weighted(text)
+
+
+@pytest.mark.parametrize("text", ["sim@0", "sim@1000", "sim=-1", "sim@nan", "sim@inf"])
 def test_a_weight_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="expected the weight of sim over 0"):
         weighted(text)

@@ -260,7 +260,7 @@ def test_a_line_sees_only_what_was_known_before_it(load: Callable[..., Data]) ->
     count = HISTORY_FIELDS.index("garment_log_count")
 
     def seen(given: Lines) -> np.ndarray:
-        rows = load(given, "split=date&val=0.02")
+        rows = load(given, "split=date&val=0.02&delay=0")
         return np.concatenate([own.parts["history"].values[:, count] for own in rows.splits.values()])
 
     at_once, later = seen(lines), seen(late)
@@ -269,7 +269,9 @@ def test_a_line_sees_only_what_was_known_before_it(load: Callable[..., Data]) ->
     assert not later[:39].any()
     changed = [{**line, "reason": "too large"} if at >= 20 else line for at, line in enumerate(lines)]
     small = HISTORY_FIELDS.index("garment_small")
-    one, two = (load(given, "split=date&val=0.02").splits["train"].parts["history"].values for given in (lines, changed))
+    one, two = (
+        load(given, "split=date&val=0.02&delay=0").splits["train"].parts["history"].values for given in (lines, changed)
+    )
     np.testing.assert_array_equal(one[:21, small], two[:21, small])
     assert one[22, small] > two[22, small]
 
@@ -280,7 +282,7 @@ def test_lines_of_one_order_tell_each_other_nothing(load: Callable[..., Data]) -
         for at, line in enumerate(many(20))
         for size, outcome, reason in (("S", "returned", "too small"), ("M", "kept", ""))
     ]
-    rows = whole(load(lines))
+    rows = whole(load(lines, "delay=0"))
     own = rows.parts["history"].values[:, HISTORY_FIELDS.index("shopper_log_count")]
     assert not own.any()
 

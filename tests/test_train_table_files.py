@@ -37,6 +37,7 @@ BAD = [
     ({"fit": "tight"}, "expected fit to be one of"),
     ({"height_cm": "1.65"}, "expected height_cm as a number from 50 to 250, got '1.65'"),
     ({"weight_kg": "heavy"}, "expected weight_kg as a number from 20 to 350, got 'heavy'"),
+    ({"occurred_at": "2020-01-01"}, "expected occurred_at behind ordered_at, got '2020-01-01'"),
     ({"waist_cm_low": "80", "waist_cm_high": "70"}, "expected 0 < low <= high < 300 cm, got [80.0, 70.0]"),
 ]
 
@@ -86,7 +87,7 @@ def test_lines_with_more_fields_than_the_header_are_told_by_where_they_begin(tmp
         (b"garment_id,outcome\ng,\xff\n", "in UTF-8, got byte 0xff in line 2"),
         (b"", "expected a header in line 1 of .*, got an empty file"),
         (b"a,b,a\n1,2,3\n", "expected every column of .* once, got a more often"),
-        (b'a,b\n"open,2\n', "expected a CSV or Parquet file at .*, got one that does not read"),
+        (b'a,"b\n1,2\n', "expected a header in line 1 of .*, got one that does not read"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
@@ -115,6 +116,9 @@ def test_a_missing_column_is_an_error(gone: str, message: str, load: Callable[..
         ("a.csv?split=month", "expected split of a table to be one of date, shopper"),
         ("a.csv?val=most", "expected val as a number, got 'most'"),
         ("a.csv?val=1.5", "expected val in"),
+        ("a.csv?delay=-1", "expected delay as days from 0 on, got -1"),
+        ("a.csv?delay=inf", "expected delay as days from 0 on, got inf"),
+        ("a.csv?paths=all", "expected paths of a table to be one of any, below"),
     ],
 )
 def test_a_wrong_option_says_what_was_expected(argument: str, message: str) -> None:

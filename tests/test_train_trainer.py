@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,7 @@ def test_a_checkpoint_is_written_with_scores_history_and_card(tmp_path: Path) ->
         "data": {"source": "synthetic"},
         "made": "2030-01-02",
         "command": "train it",
+        "calibrated_on": "the same rows",
     }
     assert loaded.manifest.temperature("fit") != 1.0
     assert [path.name for path in out.parent.iterdir()] == ["model"]
@@ -146,8 +148,11 @@ def test_rows_that_a_source_set_aside_are_calibrated_on_and_the_card_says_so(tmp
         found = load_checkpoint(str(tmp_path / name)).manifest.calibration
         assert found["temperature"] == pytest.approx(calibrate(model, calibrated)["temperature"]), name
         assert scores["match"]["num"] == (scored if isinstance(scored, int) else len(scored))
+        stored = json.loads((tmp_path / name / "config.json").read_text())["metrics"]
+        whose = {"same": "the same rows", "halves": "other shoppers", "split": "other rows"}[name]
+        assert stored["calibrated_on"] == whose
         told = (tmp_path / name / "MODEL_CARD.md").read_text()
-        assert ("from the same shoppers" in told) == (name == "same")
+        assert f"were taken from {whose}." in told
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,17 +183,42 @@ def test_the_card_says_what_it_is_how_it_was_made_and_what_it_is_not() -> None:
         "1,234,567",
         "source sim, seed 0",
         "Apache-2.0",
-        "simulated shop only",
+        "Fitted and validated only on a simulated shop",
+        "Of shoppers that the model was not fitted on.",
+        "not a medical",
     ):
         assert told in card
     assert "| fit | nll | 0.5000 | 0.4000 | 0.8000 |" in card
     assert "| nothing | 0.7000 | 0.6000 |" in card
-    assert "from the same shoppers" in card
+    assert "from the same rows" in card
     assert "Of no group was the score told apart." in card
 
 
+@pytest.mark.parametrize(
+    ("data", "told", "untold"),
+    [
+        ({"source": "table", "split": "date"}, ["last orders by date", "of one table"], ["simulated", "oracle` knows"]),
+        ({"source": "table", "split": "shopper"}, ["where a line names none of orders"], ["simulated"]),
+        (
+            {"source": "table", "split": "shopper", "mixed": "sim@0.2"},
+            ["as well", "Simulated people are adults"],
+            ["validated only"],
+        ),
+        ({"source": "rtr", "split": "published"}, ["may have others that it was", "a rental fits"], ["an order is kept"]),
+        ({"source": "garments"}, ["Of photos", "knows nothing of shoppers"], ["simulated", "Of shoppers"]),
+        ({}, ["Of rows that the model was not fitted on."], ["simulated", "Fitted and validated"]),
+    ],
+)
+def test_the_card_says_of_other_data_what_is_true_of_them(data: dict[str, Any], told: list[str], untold: list[str]) -> None:
+    card = model_card(preset("tiny"), command="", date="", num_weights=1, data=data, metrics={})
+    assert all(text in card for text in told)
+    assert not any(text in card for text in untold)
+
+
 def _card(metrics: dict[str, Any]) -> str:
-    return model_card(preset("base"), command="", date="", num_weights=1, data={}, metrics=metrics, apart=True)
+    return model_card(
+        preset("base"), command="", date="", num_weights=1, data={}, metrics=metrics, calibrated_on="other shoppers"
+    )
 
 
 def test_the_card_names_large_groups_for_whom_the_model_is_worse_with_figures() -> None:

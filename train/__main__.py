@@ -144,6 +144,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         )
     )
     answer = {"model": checkpoint.manifest.fingerprint, "split": options.split, "data": dict(data.about), **scores}
+    answer["calibrated_on"] = checkpoint.manifest.metrics.get("calibrated_on", "not stated")
     sys.stdout.write(json.dumps(answer) + "\n")
     if options.plots:
         for path in draw(answer, Path(options.plots)):

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tryon_core.batch import PARTS
 from tryon_core.config import ModelConfig
 
 from .groups import LARGE, NAMED_FROM, behind
 
 _TEXT = """# {name}
 
-A multimodal model of shopper and garment: from a person mask or photo, the shopper's words, a garment's image, words, size
-and fit history it predicts {tasks}.
+A multimodal model: from {parts} it predicts {tasks}.
 
 - Made on {date} by `{command}`
 - Weights: {num_weights:,}, licence Apache-2.0
 - Data: {data}
 
 ## Scores
-Of shoppers that the model was not fitted on. Temperatures and ranges of measurements were taken from {calibrated} shoppers.
-In brackets, where told: the 95 % interval over resamples of the shoppers. `oracle` knows how outcomes were drawn.
+{scored} {calibrated}
+In brackets, where told: the 95 % interval over resamples of the shoppers.{oracle}
 
 {table}
 
@@ -32,12 +32,30 @@ By what is known of the shopper:
 {groups}
 
 ## Limits
-- Fitted and validated on a simulated shop only: bodies drawn from survey statistics, drawn figures and garments, invented
-  sizing. How well it does on real people, photos and garments is not known. Refit it on a shop's own orders before use.
-- Adults between the survey's extremes; no children, no pregnancy, no bodies unlike those surveyed.
-- A measurement is an estimate with an interval, not a medical or tailoring measurement.
-- `match` is the chance that an order is kept, as the data's shoppers kept theirs; it ranks, it does not explain.
+{limits}
 """
+
+_SCORED = {
+    "sim": "Of shoppers that the model was not fitted on.",
+    "table shopper": "Of shoppers, or where a line names none of orders, that the model was not fitted on.",
+    "table date": "Of the last orders by date; their shoppers may have earlier ones that the model was fitted on.",
+    "rtr published": "Of rentals that the model was not fitted on; their shoppers may have others that it was.",
+    "rtr date": "Of the last rentals by date; their shoppers may have earlier ones that the model was fitted on.",
+    "garments": "Of photos that the model was not fitted on.",
+}
+"""By source, and where it has several its split, whose scores they are."""
+_MADE_OF = {
+    "sim": "a simulated shop: bodies drawn from survey statistics, drawn figures and garments, invented sizing",
+    "table": "the lines of one table, and good for people and garments like those in it",
+    "rtr": "public rentals of women's clothes, as their renters reviewed them",
+    "garments": "photos of garments; it knows nothing of shoppers",
+}
+_ELSEWHERE = {
+    "sim": "How well it does on real people, photos and garments is not known. Refit it on a shop's own orders before use.",
+    "table": "How well it does in another shop, or once its goods and shoppers have changed, is not known.",
+    "rtr": "How well it does where clothes are bought, on other people or other garments, is not known.",
+    "garments": "How well it does on photos of another kind is not known.",
+}
 
 
 def model_card(
@@ -48,7 +66,7 @@ def model_card(
     num_weights: int,
     data: Mapping[str, Any],
     metrics: Mapping[str, Any],
-    apart: bool = False,
+    calibrated_on: str = "the same rows",
 ) -> str:
     """Return the card's Markdown.
 
@@ -57,17 +75,21 @@ def model_card(
         date: the day of making, as it is to be shown.
         data: what the data source says of itself.
         metrics: what `evaluate` returned.
-        apart: whether the model was calibrated on other shoppers than were scored.
+        calibrated_on: whose rows the model was calibrated on, of those that it was not fitted on.
     """
     told = ", ".join(f"{key} {value}" for key, value in data.items())
     return _TEXT.format(
         name=f"tryon {config.name}",
+        parts=", ".join(part.replace("_", " ") for part in config.parts if PARTS[part].owner != "derived"),
         tasks=", ".join(config.tasks),
+        scored=_told_of(_SCORED, data) or "Of rows that the model was not fitted on.",
+        oracle=" `oracle` knows how outcomes were drawn." if data.get("source") == "sim" else "",
+        limits="\n".join(_limits(config, data)),
         date=date,
         command=command,
         num_weights=num_weights,
         data=told or "not stated",
-        calibrated="other" if apart else "the same",
+        calibrated=_calibrated(calibrated_on),
         worth=_worth(metrics.get("worth", {})),
         sizes=_sizes(metrics.get("size", {})),
         coverage=_coverage(metrics.get("coverage", {})),
@@ -75,6 +97,34 @@ def model_card(
         table=_table({task: scores for task, scores in metrics.items() if task in config.tasks}),
         by_parts=_by_parts(metrics.get("by_parts", {})),
     )
+
+
+def _told_of(sentences: Mapping[str, str], data: Mapping[str, Any]) -> str:
+    source = data.get("source", "")
+    return sentences.get(f"{source} {data.get('split', '')}", sentences.get(source, ""))
+
+
+def _calibrated(whose: str) -> str:
+    if whose == "nothing":
+        return "Nothing was calibrated."
+    return f"Temperatures and ranges of measurements were taken from {whose}."
+
+
+def _limits(config: ModelConfig, data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the model must not be taken for, by the data that it was fitted on."""
+    made, mixed = _told_of(_MADE_OF, data), data.get("mixed", "")
+    only = "" if mixed else " only"
+    if made:
+        yield f"- Fitted and validated{only} on {made}.\n  {_told_of(_ELSEWHERE, data)}"
+    if mixed:
+        yield f"- Fitted, and not validated by the scores above, on rows of {mixed} as well."
+    if "sim" in (data.get("source"), *(spec.partition("@")[0] for spec in mixed.split())):
+        yield "- Simulated people are adults between a survey's extremes: no children, no pregnancy, no body unlike those."
+    if "body" in config.tasks:
+        yield "- A measurement is an estimate with an interval, not a medical or tailoring measurement."
+    if "match" in config.tasks:
+        kept = "a rental fits, for that is what counts as kept" if data.get("source") == "rtr" else "an order is kept"
+        yield f"- `match` is the chance that {kept}, as among the data's shoppers; it ranks, it does not explain."
 
 
 def _table(metrics: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from tryon_core.model import Model
 from .calibrate import calibrate
 from .card import model_card
 from .evaluate import evaluate
-from .mix import calibration_rows
+from .mix import calibrated_on, calibration_rows
 from .resample import RESAMPLES
 from .rows import halves
 from .sources import Data
@@ -67,6 +67,7 @@ def export(
         )
     )
     about: dict[str, Any] = {"val": scores, "data": dict(data.about), "made": date, "command": command}
+    about["calibrated_on"] = calibrated_on(data) if any(calibration.values()) else "nothing"
     if data.others:
         others = {spec: evaluate(model, halves(rows)[1], calibration["temperature"]) for spec, rows in data.others.items()}
         about["others"] = rounded(others)
@@ -77,7 +78,7 @@ def export(
         num_weights=sum(p.numel() for p in model.parameters()),
         data=data.about,
         metrics=scores,
-        apart=scored is not data.splits["val"] or "calibration" in data.splits,
+        calibrated_on=about["calibrated_on"],
     )
     with _moved_when_whole(out) as place:
         save_history(place, data.history, data.day)

@@ -20,8 +20,10 @@ from .sources import SPLITS, Data, load_data
 
 T = TypeVar("T")
 
-_NUMBER = r"\d+(?:\.\d+)?"
-_SPEC = re.compile(rf"(?P<source>.+?)@(?P<weight>{_NUMBER})|(?P<plain>[^?]+?)=(?P<equals>{_NUMBER})")
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_SPEC = re.compile(
+    rf"(?P<bare>[^:@=]+)[@=](?P<any>.*)|(?P<source>.+?)@(?P<weight>{_NUMBER})|(?P<file>[^?]+?\.[A-Za-z]\w*)=(?P<equals>{_NUMBER})"
+)
 _UNKNOWN = {"f": np.nan, "b": False, "U": ""}
 """By kind of array what stands for unknown; −1 in all others."""
 _GROUPS = ("shopper", "pair")
@@ -43,15 +45,20 @@ class Weighted:
 
 
 def weighted(text: str) -> Weighted:
-    """Read ``NAME[:ARGUMENT][@WEIGHT]``; ``=WEIGHT`` serves as well where the argument has no question mark.
+    """Read ``NAME[:ARGUMENT][@WEIGHT]``; ``=WEIGHT`` serves as well behind a bare name or a file's extension.
 
     Raises:
-        ConfigError: the weight is not in range.
+        ConfigError: the weight is no number, or not in range.
     """
     found = _SPEC.fullmatch(text)
     if not found:
         return Weighted(text)
-    return Weighted(found["source"] or found["plain"], float(found["weight"] or found["equals"]))
+    spec = found["bare"] or found["source"] or found["file"]
+    told = found["weight"] or found["equals"] or found["any"]
+    try:
+        return Weighted(spec, float(told))
+    except ValueError:
+        raise ConfigError(f"expected the weight of {spec} as a number, got {told!r}") from None
 
 
 def load_mixed(sources: Sequence[Weighted], config: ModelConfig, options: SimConfig, splits: Sequence[str] = SPLITS) -> Data:
@@ -94,6 +101,14 @@ def calibration_rows(data: Data) -> Rows:
     others = {spec: halves(rows)[0] for spec, rows in data.others.items()}
     chosen = [rows.take(np.sort(rng.permutation(len(rows))[: wanted[spec]])) for spec, rows in others.items()]
     return join_rows([val, *(rows for rows in chosen if len(rows))])
+
+
+def calibrated_on(data: Data) -> str:
+    """Return in words whose rows `calibration_rows` are, beside those that are scored."""
+    if "calibration" in data.splits:
+        return "other rows"
+    val = data.splits["val"]
+    return "the same rows" if halves(val)[1] is val else "other shoppers"
 
 
 def join_rows(rows: Sequence[Rows], draws: Sequence[float] | None = None) -> Rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -11,9 +13,9 @@ import numpy.typing as npt
 
 from tryon_core.batch import Column
 from tryon_core.config import ImageTower
-from tryon_core.errors import InputError
+from tryon_core.errors import InputError, TooLargeError, UnsupportedImageError
 from tryon_core.person import find_person, frame_mask
-from tryon_core.photo import decode, prepare
+from tryon_core.photo import MAX_BYTES, decode, prepare
 
 from .rows import Array, used_by
 
@@ -47,15 +49,30 @@ class Pictures:
 
     def _read(self, file: str, read: Read) -> int:
         try:
-            with fsspec.open(file, "rb") as opened:
-                content = opened.read()
-            self.values.append(read(content, self.tower))
+            self.values.append(read(_content(file), self.tower))
             return len(self.values) - 1
+        except UnsupportedImageError:  # its text may quote what is in the file, which need not be a picture
+            self.faults[file] = "expected a JPEG, PNG or WebP image, got another file or one that is cut off or damaged"
         except InputError as err:
             self.faults[file] = err.detail
         except (OSError, ImportError, ValueError) as err:
             self.faults[file] = f"expected an image file, got none that opens: {err}"
         return -1
+
+
+def _content(file: str) -> bytes:
+    """Return the content of a path or fsspec URL, no more of it than an image may have."""
+    if "://" in file:
+        with fsspec.open(file, "rb") as opened:
+            content = bytes(opened.read(MAX_BYTES + 1))
+    else:
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            raise InputError("expected an image file, got a folder, pipe or device")
+        with open(file, "rb") as opened:
+            content = opened.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise TooLargeError(f"expected an image file of at most {MAX_BYTES} bytes, got more")
+    return content
 
 
 def picture(content: bytes, tower: ImageTower) -> Array:

@@ -26,7 +26,7 @@ class Line:
     fit: int
     """Index into `FIT_CLASSES`; −1 where nobody told."""
     told: float | None = None
-    """The day on which the verdict was known; the order's own where None."""
+    """When the verdict was known, in days; with the order where None."""
 
 
 Look = Callable[[int, Line, History], None]
@@ -42,7 +42,8 @@ def replay(
 ) -> tuple[npt.NDArray[np.float32], History, float]:
     """Return part `history` of every line, float32[N, len(HISTORY_FIELDS)], the history behind the last, and its day.
 
-    A line sees the verdicts that were known on an earlier day: lines of one day, and of one order, tell each other nothing.
+    A line sees the verdicts that were known before its own moment. Days may have fractions; lines whose days are whole
+    tell each other nothing on one day.
 
     Args:
         lines: in the order of time.

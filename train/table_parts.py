@@ -20,7 +20,7 @@ from .data.assortment import Described
 from .data.columns import Columns
 from .data.order_lines import OrderLine, number
 from .data.rejects import Rejected
-from .data.tables import Table, beside
+from .data.tables import Table, below, beside
 from .pictures import Pictures, Read, mask, picture, silhouette
 from .rows import Array, Rows
 
@@ -58,6 +58,7 @@ class _Source:
     lines: Sequence[OrderLine]
     garments: Mapping[str, Described]
     faults: list[Rejected]
+    anywhere: bool
 
     def value(self, column: str, at: int) -> str:
         return self.table.value(column, self.lines[at].row)
@@ -65,6 +66,9 @@ class _Source:
     def named(self, column: str, at: int, read: Read) -> _Named | None:
         name, row = self.value(column, at), self.lines[at].row
         return _Named(beside(self.table.file, name), read, self.table, row) if name else None
+
+    def opens(self, named: _Named) -> bool:
+        return self.anywhere or below(named.table.file, named.file)
 
     def image(self, part: str, at: int) -> _Named | None:
         """Return the file of a line's picture: the garment's, or the shopper's mask or else photo."""
@@ -86,17 +90,20 @@ def table_parts(
     lines: Sequence[OrderLine],
     garments: Mapping[str, Described],
     history: npt.NDArray[np.float32],
+    *,
+    anywhere: bool = False,
 ) -> TableParts:
     """Return what makes every part of a model.
 
     Args:
         history: float32[N, len(HISTORY_FIELDS)], part `history` of every line.
+        anywhere: whether pictures may lie elsewhere than below the folder of the table that names them.
 
     Raises:
         ConfigError: nothing in a table can be a part of the model.
     """
     faults: list[Rejected] = []
-    source = _Source(table, lines, garments, faults)
+    source = _Source(table, lines, garments, faults, anywhere)
     makers: dict[str, Make] = {}
     for part, name in config.parts.items():
         if PARTS[part].owner == "derived":
@@ -120,6 +127,7 @@ def table_parts(
 
 
 _IMAGES = ("garment_image", "person_mask", "photo")
+_OUTSIDE = "expected a file below the table's folder; option paths=any takes others"
 
 
 def _own(source: _Source, columns: Sequence[str], tower: Any) -> Make:
@@ -129,7 +137,7 @@ def _own(source: _Source, columns: Sequence[str], tower: Any) -> Make:
         return _texts([". ".join(filter(None, (source.value(c, at) for c in columns))) or None for at in every], tower)
     if isinstance(tower, ImageTower):
         return _pictures(source, lambda at: source.named(columns[0], at, picture), tower)
-    told = [[source.value(c, at) for c in columns] for at in every]
+    told = [[source.table.number(c, source.lines[at].row) for c in columns] for at in every]
     values = np.array([[number("", text) if text else np.nan for text in row] for row in told], dtype=np.float32)
     return lambda chosen: Column(values[chosen], np.arange(len(chosen)))
 
@@ -140,11 +148,14 @@ def _pictures(source: _Source, find: Callable[[int], _Named | None], tower: Imag
 
     def make(chosen: npt.NDArray[np.int64]) -> Column[Any]:
         named = [find(at) for at in chosen.tolist()]
-        column = pictures.column([None if own is None else (own.file, own.read) for own in named])
+        opened = [own if own is None or source.opens(own) else None for own in named]
+        column = pictures.column([None if own is None else (own.file, own.read) for own in opened])
+        outside = {own.file: _OUTSIDE for own, one in zip(named, opened, strict=True) if own is not None and one is None}
+        faults = {**pictures.faults, **outside}
         for own in named:
-            if own is not None and own.file in pictures.faults and (own.table.file, own.row) not in told:
+            if own is not None and own.file in faults and (own.table.file, own.row) not in told:
                 told.add((own.table.file, own.row))
-                source.faults.append(own.table.refused(own.row, pictures.faults[own.file], dropped=False))
+                source.faults.append(own.table.refused(own.row, faults[own.file], dropped=False))
         return column
 
     return make

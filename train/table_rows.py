@@ -9,9 +9,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Sequence
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from urllib.parse import parse_qsl
 
@@ -22,6 +23,7 @@ from tryon_core.errors import ConfigError, expected_one_of
 
 from .data.assortment import Described, add_ordered, read_garments
 from .data.columns import Columns, read_columns
+from .data.names import misspelt
 from .data.order_lines import OrderLine, read_lines, required
 from .data.reasons import Reasons, read_reasons
 from .data.rejects import Rejected, RejectedError, summary
@@ -31,7 +33,7 @@ from .replay import Line, replay
 from .rows import Array
 from .sources import Data
 from .table_parts import table_parts
-from .table_targets import Verdicts, extras, targets, verdicts
+from .table_targets import Verdicts, among, extras, targets, verdicts
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +55,27 @@ class TableOptions:
     split: str = "shopper"
     """What is scored on: orders of shoppers who are not fitted on, or those of the last days (``date``)."""
     val: float = 0.15
-    """Share of the shoppers, or of the lines by date, to score on."""
+    """Share of the shoppers, or of the lines by date, to score on; every other shopper's of them are to calibrate on."""
     weak: float | None = None
-    """Weight of a line that was kept without a word on how it fits, as one that fits. 0.25 unless given beside lines in
-    which somebody says that it fits, and then neither scored on nor counted in history; 1 in a table without any."""
+    """Weight of a line that was kept without a word on how it fits, as one that fits. Unless given, 0.25 in a table that
+    says of at least half of what fits that it does, where silence is neither scored on nor in history; 1 in others."""
+    delay: float = 14.0
+    """Days from an order until its outcome was known, where ``occurred_at`` does not tell: before, no line sees it."""
     max_bad: float = 0.05
     """Share of the lines that may be bad; with more, nothing is fitted."""
 
+    paths: str = "below"
+    """Which pictures are opened: those below the folder of the table that names them, or ``any``."""
+
     def __post_init__(self) -> None:
+        if self.paths not in ("below", "any"):
+            raise ConfigError(expected_one_of("paths of a table", self.paths, ("below", "any")))
         if self.split not in ("shopper", "date"):
             raise ConfigError(expected_one_of("split of a table", self.split, ("shopper", "date")))
         if not (0 < self.val < 1 and 0 <= self.max_bad <= 1 and (self.weak is None or 0 < self.weak <= 1)):
             raise ConfigError(f"expected val in (0, 1), max_bad in [0, 1] and weak in (0, 1], got {self}")
+        if not 0 <= self.delay < math.inf:
+            raise ConfigError(f"expected delay as days from 0 on, got {self.delay}")
 
 
 def table_options(argument: str) -> TableOptions:
@@ -79,7 +90,7 @@ def table_options(argument: str) -> TableOptions:
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
             raise ConfigError(expected_one_of("an option of a table", name, known))
-        told[name] = _share(name, value) if name in ("val", "weak", "max_bad") else value
+        told[name] = _number(name, value) if name in ("val", "weak", "max_bad", "delay") else value
     if not file:
         raise ConfigError("expected a file behind table:, as in table:orders.csv")
     return TableOptions(file, **told)  # type: ignore[arg-type]
@@ -108,18 +119,22 @@ def table_data(config: ModelConfig, argument: str, options: SimConfig, splits: S
     lines, garments, rejected = _read(table, told, columns, reasons)
     held = _held(lines, told)
     said = verdicts(lines, told.weak)
-    features, history, day = replay(_events(lines, garments, said))
+    features, history, day = replay(_events(lines, garments, said, told.delay))
     chosen = {name: np.flatnonzero(held == (name == "val")) for name in splits}
     for name, own in chosen.items():
         if not len(own):
             raise ConfigError(f"expected lines of {told.file} to {name} on, got none of {len(lines)}: change split or val")
-    parts = table_parts(config, columns, table, lines, garments, features)
+    parts = table_parts(config, columns, table, lines, garments, features, anywhere=told.paths == "any")
     named = targets(config, columns, table, lines, garments, said)
-    rows = {name: replace(parts.rows(own, named), extra=extras(lines, garments, said, own)) for name, own in chosen.items()}
+    rows = {
+        name: replace(parts.rows(own, named), extra=extras(config, lines, garments, said, own))
+        for name, own in chosen.items()
+    }
     if "val" in rows and said.told:
         rows["val"] = replace(rows["val"], targets=said.without_silent(rows["val"].targets, chosen["val"]))
     _report(reasons, rejected := (*rejected, *parts.faults))
     about = {"source": "table", "file": told.file.rpartition("/")[2], "split": told.split, "val": told.val}
+    about |= {"delay": told.delay, "silent": "unknown" if said.told else "fit"}
     about |= {"lines": len(lines), "left_out": sum(line.dropped for line in rejected)}
     return Data(rows, history, day, about, rejected=rejected)
 
@@ -132,14 +147,17 @@ def _read(
     Raises:
         RejectedError: those are too many.
     """
+    _tell_misspelt(table, columns)
     lines, rejected = read_lines(table, reasons, orders=columns.orders)
     lines = [line if line.garment else replace(line, garment=f"line {table.lines[line.row]}") for line in lines]
     garments: dict[str, Described] = {}
     if told.garments:
         listed = columns.renamed(read_table(beside(told.file, told.garments)), partly=True)
         garments, bad = read_garments(listed)
+        _tell_misspelt(listed, columns)
         _check_share(listed, bad, told.max_bad)
         rejected += bad
+        _check_listed(garments, listed, table, lines)
     faults = {line.row: why for line in lines if (why := columns.fault(table, line.row))}
     ordered = [(line.row, line.garment, line.size) for line in lines if line.row not in faults]
     faults |= add_ordered(garments, table, ordered)
@@ -148,8 +166,30 @@ def _read(
     return [line for line in lines if line.row not in faults], garments, tuple(rejected)
 
 
+def _tell_misspelt(table: Table, columns: Columns) -> None:
+    for sentence in misspelt(table, columns.read()) if columns.orders else ():
+        log.warning("%s", sentence)
+
+
+def _check_listed(garments: Mapping[str, Described], listed: Table, table: Table, lines: Sequence[OrderLine]) -> None:
+    """Tell of lines whose garment its own table does not list.
+
+    Raises:
+        ConfigError: it lists none that was ordered.
+    """
+    without = [line for line in lines if line.garment not in garments]
+    if not without:
+        return
+    example = f"such as {without[0].garment!r} in line {table.lines[without[0].row]}"
+    if len(without) == len(lines):
+        raise ConfigError(f"expected the garments of {table.file} in {listed.file}, got none of them, {example}")
+    log.warning("%d of %d lines are of garments that are not in %s, %s", len(without), len(lines), listed.file, example)
+
+
 def _check_share(table: Table, rejected: Sequence[Rejected], most: float) -> None:
     total = len(table) + len(table.rejected)
+    if not total:
+        raise ConfigError(f"expected lines in {table.file}, got none below its header")
     own = [line for line in rejected if line.file == table.file]
     if len(own) > most * total or len(own) == total:
         shown = f"{len(own)} of {total} lines of {table.file}"
@@ -161,25 +201,27 @@ def _held(lines: Sequence[OrderLine], told: TableOptions) -> Array:
     if told.split == "date":
         days = np.array([line.day for line in lines])
         return np.asarray(days > np.quantile(days, 1 - told.val, method="lower"))
-    return np.array([_among(told.val, line.customer or line.order or line.garment) for line in lines], dtype=bool)
+    return np.array([among(told.val, line.holder) for line in lines], dtype=bool)
 
 
-def _among(share: float, key: str) -> bool:
-    """Return whether a key is among about a share of all keys, the same in every table and process."""
-    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") < share * 2**64
+def _events(lines: Sequence[OrderLine], garments: dict[str, Described], said: Verdicts, delay: float) -> list[Line]:
+    """Return what history is made of, in whole days, so that lines of one day tell each other nothing.
 
-
-def _events(lines: Sequence[OrderLine], garments: dict[str, Described], said: Verdicts) -> list[Line]:
+    Nor do those of one order: each one's verdict is known on the day of the order's last line at the earliest.
+    """
     ids = {name: own.garment().history_id for name, own in garments.items()}
-    counted = said.counted()
-    return [
-        Line(ids[line.garment], line.size, line.customer, line.day, int(fit), line.told)
-        for line, fit in zip(lines, counted, strict=True)
-    ]
+    last: dict[str, int] = defaultdict(int)
+    for line in lines:
+        last[line.order] = max(last[line.order], math.floor(line.day))
+    events = []
+    for line, fit in zip(lines, said.counted().tolist(), strict=True):
+        day, known = math.floor(line.day), math.floor(line.day + delay if line.told is None else line.told)
+        told = max(known, last[line.order]) if line.order else known
+        events.append(Line(ids[line.garment], line.size, line.customer, day, fit, told))
+    return events
 
 
-def _share(name: str, text: str) -> float:
+def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:

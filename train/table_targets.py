@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +21,15 @@ from .data.order_lines import OrderLine
 from .data.tables import Table
 from .rows import Array, tastes
 
+log = logging.getLogger(__name__)
+
 _FIT = FIT_CLASSES.index("fit")
 _WEAK = 0.25
+_CALIBRATED = ("fit", "match", "body")
+_CALIBRATE = 0.5
+"""Share of the shoppers, of those who are not fitted on, to calibrate on and not to score."""
+OPINIONS = 0.5
+"""Share of the keeps said to fit, among those and the silent, from which on silence is no verdict."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class Verdicts:
     weight: float
     """How much a silent line counts."""
     told: bool
-    """Whether some line says that something fits: silent ones are then learnt from and no more."""
+    """Whether it is mostly said what fits, see `OPINIONS`: silent ones are then learnt from and no more."""
 
     def counted(self) -> npt.NDArray[np.int64]:
         """Return int64[N], what fit history counts of every line."""
@@ -50,12 +59,19 @@ class Verdicts:
 def verdicts(lines: Sequence[OrderLine], weak: float | None) -> Verdicts:
     """Return the lines' verdicts.
 
+    What silent keeps count as depends on the table as a whole: where returns tell what does not fit and hardly a keep tells
+    what does, history of told verdicts alone would find every garment wrong.
+
     Args:
         weak: weight of a line kept without a word; see `TableOptions.weak`.
     """
     fit = np.array([line.fit for line in lines], dtype=np.int64)
     silent = np.array([line.silent for line in lines], dtype=bool)
-    told = bool((fit == _FIT).any())
+    said, unsaid = int((fit == _FIT).sum()), int(silent.sum())
+    told = said > 0 and said >= OPINIONS * (said + unsaid)
+    if unsaid:
+        become = "they count less, and in no history or score" if told else "they count as fits"
+        log.info("%d lines say that it fits, %d were kept without a word: %s", said, unsaid, become)
     return Verdicts(np.where(silent, _FIT, fit), silent, weak if weak is not None else _WEAK if told else 1.0, told)
 
 
@@ -90,20 +106,33 @@ def targets(
 
 
 def extras(
-    lines: Sequence[OrderLine], garments: Mapping[str, Described], said: Verdicts, chosen: npt.NDArray[np.int64]
+    config: ModelConfig,
+    lines: Sequence[OrderLine],
+    garments: Mapping[str, Described],
+    said: Verdicts,
+    chosen: npt.NDArray[np.int64],
 ) -> dict[str, Array]:
-    """Return what else the chosen rows have: who ordered, which rows are compared, and what counts less."""
+    """Return what else the chosen rows have: who ordered, who calibrates, which rows are compared, what counts less."""
     nobody = -1 - np.arange(len(lines))
     customers = {name: at for at, name in enumerate(dict.fromkeys(line.customer for line in lines if line.customer))}
     shopper = np.array([customers.get(line.customer, -1) for line in lines], dtype=np.int64)
     weight = np.where(said.silent, said.weight, 1.0).astype(np.float32)
     extra: dict[str, Array] = {"shopper": np.unique(np.where(shopper < 0, nobody, shopper), return_inverse=True)[1][chosen]}
+    if any(task in config.tasks for task in _CALIBRATED):
+        apart = {name: among(_CALIBRATE, f"calibrate {name}") for name in {line.holder for line in lines}}
+        extra["calibrate"] = np.array([apart[line.holder] for line in lines], dtype=bool)[chosen]
     pair = preferences(lines, garments)[chosen]
     if (pair >= 0).any():
         extra["pair"] = pair
     if said.weight != 1:
         extra["weight_fit"] = weight[chosen]
     return extra
+
+
+def among(share: float, key: str) -> bool:
+    """Return whether a key is among about a share of all keys, the same in every table and process."""
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") < share * 2**64
 
 
 def preferences(lines: Sequence[OrderLine], garments: Mapping[str, Described]) -> npt.NDArray[np.int64]:

@@ -4,9 +4,11 @@ Torch-free: a question is rows to score as any other job's, so it needs nothing 
 
 Parts share an answer by their Shapley values (Shapley 1953, "A value for n-person games"; for models, Lundberg and Lee 2017,
 "A unified approach to interpreting model predictions"), computed exactly over all 2^n sets of the n parts: they sum to what
-the answer differs from the one with nothing known. A word's share is what the answer loses without it, all else known
-(occlusion, Zeiler and Fergus 2014): `benchmarks.explain_deletion` finds it better than what the word gives where its text is
-all that is known, or the mean of both, and words that say the same twice have no share to part exactly.
+the answer differs from the one with nothing known. Of more than ten parts they are means over drawn orders and their
+reverses (Castro et al. 2009, "Polynomial calculation of the Shapley value based on sampling"), which sum to the same.
+A word's share is what the answer loses without it, all else known (occlusion, Zeiler and Fergus 2014):
+`benchmarks.explain_deletion` finds it better than what the word gives where its text is all that is known, or the mean of
+both, and words that say the same twice have no share to part exactly.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from .offers import ScoreJob, Scores
 
 _FIT = FIT_CLASSES.index("fit")
 _MOST_PARTS = 10
+"""Parts all of whose sets are scored."""
+_ORDERS = 64
+"""Orders that are drawn for more parts, half of them the others' reverses; the same ones for every question."""
 _SURE = 1e-7
 """Probabilities nearer to 0 or 1 than single precision can tell have no log-odds."""
 Array = npt.NDArray[np.float64]
@@ -66,9 +71,10 @@ class Question:
     """The rows whose scores tell what moved one row's answer."""
 
     job: ScoreJob
-    """A row for each set of parts, the empty one first and the whole one last, then one for each word left out."""
+    """A row for each of `sets`, then one for each word left out."""
     parts: tuple[str, ...]
-    """Bit i of a row's number says whether it has the i-th."""
+    sets: npt.NDArray[np.int64]
+    """int64[R], ascending, the empty set first and the whole one last; bit i says whether a set has the i-th part."""
     words: Mapping[str, Ablation]
 
 
@@ -81,14 +87,13 @@ def question(job: ScoreJob, row: int, used: Collection[str], words: Mapping[str,
     """
     columns: dict[str, Column[Any]] = {**job.embeddings, **job.numbers}
     parts = tuple(part for part, column in columns.items() if part in used and column.index[row] >= 0)
-    assert len(parts) <= _MOST_PARTS, f"{len(parts)} parts have {2 ** len(parts)} sets"
     words = {part: ablation for part, ablation in words.items() if part in parts}
-    sets = np.arange(2 ** len(parts))
+    sets = scored_sets(len(parts))
     made = {part: _column(part, bit, columns[part], row, sets, words) for bit, part in enumerate(parts)}
     num_rows = len(sets) + sum(len(ablation.places) for ablation in words.values())
     embeddings = {part: column for part, column in made.items() if part in job.embeddings}
     numbers = {part: column for part, column in made.items() if part in job.numbers}
-    return Question(ScoreJob(num_rows, embeddings, numbers), parts, words)
+    return Question(ScoreJob(num_rows, embeddings, numbers), parts, sets, words)
 
 
 def explanations(asked: Question, scores: Scores) -> dict[str, Explanation]:
@@ -103,14 +108,32 @@ def log_odds(probabilities: npt.NDArray[Any]) -> Array:
     return np.asarray(np.log(sure / (1 - sure)))
 
 
-def shapley(values: Array) -> Array:
-    """Return float64[n], each player's share of a game.
+def scored_sets(num: int) -> npt.NDArray[np.int64]:
+    """Return the sets of players whose wins `shapley` needs, ascending; bit i of one says whether the i-th plays."""
+    if num <= _MOST_PARTS:
+        return np.arange(2**num)
+    return np.unique(np.append(0, _joined(_orders(num))))
+
+
+def shapley(values: Array, num: int) -> Array:
+    """Return float64[num], each player's share of a game.
 
     Args:
-        values: float64[2^n], what each set of players wins; bit i of a set's number says whether the i-th plays.
+        values: what each of `scored_sets` wins.
     """
-    num = int(values.size).bit_length() - 1
-    sets = np.arange(len(values))
+    return _exact(values, num) if num <= _MOST_PARTS else _sampled(values, num)
+
+
+def _sampled(values: Array, num: int) -> Array:
+    sets, orders, shares = scored_sets(num), _orders(num), np.zeros(num)
+    joined = _joined(orders)
+    after, before = (values[np.searchsorted(sets, some)] for some in (joined, joined - (1 << orders)))
+    np.add.at(shares, orders, (after - before) / len(orders))
+    return shares
+
+
+def _exact(values: Array, num: int) -> Array:
+    sets = scored_sets(num)
     sizes = np.array([int(s).bit_count() for s in sets])
     weights = np.array([math.factorial(k) * math.factorial(max(num - k - 1, 0)) for k in range(num + 1)])
     shares = np.zeros(num)
@@ -119,6 +142,18 @@ def shapley(values: Array) -> Array:
         gained = values[without | 1 << player] - values[without]
         shares[player] = (weights[sizes[without]] * gained).sum() / math.factorial(num)
     return shares
+
+
+def _orders(num: int) -> npt.NDArray[np.int64]:
+    """Return int64[_ORDERS, num], orders in which players join."""
+    rng = np.random.default_rng(0)
+    drawn = np.stack([rng.permutation(num) for _ in range(_ORDERS // 2)])
+    return np.concatenate([drawn, drawn[:, ::-1]])
+
+
+def _joined(orders: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the set of players once each has joined."""
+    return np.cumsum(1 << orders, axis=1)
 
 
 def apart(words: Sequence[WordShare]) -> list[WordShare]:
@@ -148,12 +183,12 @@ def _column(
 
 
 def _explanation(asked: Question, values: Array) -> Explanation:
-    num_sets = 2 ** len(asked.parts)
+    num_sets = len(asked.sets)
     sets, words, done = values[:num_sets], {}, num_sets
     for part, ablation in asked.words.items():
         num = len(ablation.places)
         moved = sets[-1] - values[done : done + num]
         words[part] = apart([WordShare(s, e, m) for (s, e), m in zip(ablation.places.tolist(), moved.tolist(), strict=True)])
         done += num
-    shares = dict(zip(asked.parts, shapley(sets).tolist(), strict=True))
+    shares = dict(zip(asked.parts, shapley(sets, len(asked.parts)).tolist(), strict=True))
     return Explanation(float(sets[0]), shares, words)

@@ -39,11 +39,16 @@ class NumbersEncoder(nn.Module):
 
     @torch.no_grad()
     def standardise_by(self, numbers: Tensor) -> None:
-        """Take each number's mean and spread from training data, float32[N, width]; one that never varies is unseen."""
-        known = ~numbers.isnan()
+        """Take each number's mean and spread from training data, float32[N, width]; one that never varies is unseen.
+
+        What is not finite does not count.
+        """
+        known = numbers.isfinite()
+        numbers = numbers.double()  # squares of large ones are beyond single precision
         count = known.sum(dim=0).clamp_min(1)
         filled = torch.where(known, numbers, 0.0)
-        self.mean.copy_(filled.sum(dim=0) / count)
-        variance = torch.where(known, (numbers - self.mean).square(), 0.0).sum(dim=0) / count
+        mean = filled.sum(dim=0) / count
+        self.mean.copy_(mean)
+        variance = torch.where(known, (numbers - mean).square(), 0.0).sum(dim=0) / count
         self.seen.copy_(variance > 1e-6)
         self.std.copy_(torch.where(variance > 1e-6, variance.sqrt(), 1.0))

@@ -62,8 +62,8 @@ def read_garments(table: Table) -> tuple[dict[str, Described], list[Rejected]]:
     rejected = list(table.rejected)
     for row in range(len(table)):
         try:
-            own = _described(found, table, row, table.value("garment_id", row))
-            label = table.value("size", row)
+            own = _described(found, table, row, table.label("garment_id", row))
+            label = table.label("size", row)
             if label in own.sizes:
                 raise InputError(f"expected each size of garment {own.id} once, got {label!r} again")
             if label:
@@ -113,7 +113,7 @@ def _described(found: dict[str, Described], table: Table, row: int, garment: str
         raise InputError("expected garment_id, got nothing")
     own = found.setdefault(garment, Described(garment))
     for name in (*_FACTS, *_LOOKS):
-        told = table.value(name, row)
+        told = table.label(name, row) if name == "style_id" else table.value(name, row)
         if told and name not in own.facts:
             own.facts[name] = told
             if name == "garment_image":
@@ -127,6 +127,6 @@ def _size(table: Table, row: int, label: str) -> Size:
 
 def _chart(table: Table, row: int) -> Iterable[tuple[str, tuple[float, float]]]:
     for key in CHART:
-        low, high = table.value(f"{key}_low", row), table.value(f"{key}_high", row)
+        low, high = table.number(f"{key}_low", row), table.number(f"{key}_high", row)
         if low or high:
             yield key, (number(f"{key}_low", low or high), number(f"{key}_high", high or low))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 
@@ -15,6 +16,7 @@ from tryon_core.errors import ConfigError, InputError, expected_one_of
 from .order_lines import number
 from .tables import Table
 
+T = TypeVar("T")
 _KEYS = ("columns", "parts", "tasks", "orders")
 
 
@@ -45,20 +47,24 @@ class Columns:
         Raises:
             ConfigError: the table lacks a column that the file names.
         """
-        wanted = {*self.columns.values(), *(c for _, columns in self.parts.values() for c in columns)}
-        for column in sorted(wanted | {column for _, column in self.tasks.values()}):
+        for column in sorted(self.read()):
             if column not in table.columns and not partly:
                 raise ConfigError(expected_one_of(f"a column of {table.file}", column, table.columns))
         ours = {theirs: name for name, theirs in self.columns.items()}
         named = {ours[theirs]: values for theirs, values in table.columns.items() if theirs in ours}
         return replace(table, columns={**table.columns, **named})
 
+    def read(self) -> set[str]:
+        """Return the table's own names of all columns that the file names."""
+        parts = (column for _, columns in self.parts.values() for column in columns)
+        return {*self.columns.values(), *parts, *(column for _, column in self.tasks.values())}
+
     def fault(self, table: Table, row: int) -> str:
         """Return what is wrong with a row in the columns of parts and tasks of one's own; empty where nothing is."""
         try:
             for part, columns in self.parts.values():
                 for column in columns if part.kind == "numbers" else ():
-                    number(column, table.value(column, row) or "0")
+                    number(column, table.number(column, row) or "0")
         except InputError as err:
             return err.detail
         for task, column in self.tasks.values():
@@ -104,35 +110,58 @@ def read_columns(url: str) -> Columns:
         raise ConfigError(f"expected a JSON file of columns at {url}, got one that does not read: {err}") from err
     try:
         return _columns(data)
-    except (AttributeError, KeyError, TypeError, ConfigError) as err:
+    except ConfigError as err:
         raise ConfigError(f"expected columns, parts and tasks as documented in {url}: {err}") from err
 
 
-def _columns(data: Mapping[str, Any]) -> Columns:
-    _check_keys("a key", data, _KEYS)
-    parts = {name: _part(name, told) for name, told in data.get("parts", {}).items()}
-    tasks = {name: _task(name, told) for name, told in data.get("tasks", {}).items()}
-    return Columns(dict(data.get("columns", {})), parts, tasks, bool(data.get("orders", not tasks)))
+def _columns(data: Any) -> Columns:
+    told = _object("a file of columns", data, _KEYS)
+    parts = {name: _part(name, own) for name, own in _object("parts", told.get("parts", {})).items()}
+    tasks = {name: _task(name, own) for name, own in _object("tasks", told.get("tasks", {})).items()}
+    columns = _object("columns", told.get("columns", {}))
+    for name, column in columns.items():
+        _typed(f"the column for {name!r}", column, str)
+    return Columns(columns, parts, tasks, _typed("orders", told.get("orders", not tasks), bool))
 
 
-def _part(name: str, told: Mapping[str, Any]) -> tuple[OwnPart, tuple[str, ...]]:
-    _check_keys(f"a key of part {name!r}", told, ("kind", "columns", "owner"))
-    columns = tuple(told["columns"])
-    kind = told.get("kind", "numbers")
+def _part(name: str, data: Any) -> tuple[OwnPart, tuple[str, ...]]:
+    if not re.fullmatch(r"\w+", name):
+        raise ConfigError(f"expected a part's name of letters and digits, got {name!r}")
+    told = _object(f"part {name!r}", data, ("kind", "columns", "owner"))
+    columns = tuple(
+        _typed(f"each column of part {name!r}", column, str)
+        for column in _typed(f"columns of part {name!r}", told.get("columns"), list)
+    )
+    kind = _typed(f"the kind of part {name!r}", told.get("kind", "numbers"), str)
     if not columns or (kind == "image" and len(columns) > 1):
         raise ConfigError(f"expected columns of part {name!r}, and one of an image, got {list(columns)}")
     return OwnPart(kind=kind, owner=told.get("owner", "garment"), width=len(columns) if kind == "numbers" else 0), columns
 
 
-def _task(name: str, told: Mapping[str, Any]) -> tuple[OwnTask, str]:
-    _check_keys(f"a key of task {name!r}", told, ("column", "classes", "view"))
-    return OwnTask(classes=tuple(told["classes"]), view=told.get("view", "garment")), told.get("column", name)
+def _task(name: str, data: Any) -> tuple[OwnTask, str]:
+    told = _object(f"task {name!r}", data, ("column", "classes", "view"))
+    classes = _typed(f"classes of task {name!r}", told.get("classes"), list)
+    for one in classes:
+        if isinstance(one, bool) or not isinstance(one, str | int):
+            raise ConfigError(f"expected each class of task {name!r} as a text or a whole number, got {one!r}")
+    column = _typed(f"the column of task {name!r}", told.get("column", name), str)
+    return OwnTask(classes=tuple(map(str, classes)), view=told.get("view", "garment")), column
 
 
-def _check_keys(what: str, data: Mapping[str, Any], known: Collection[str]) -> None:
-    for key in data:
-        if key not in known:
-            raise ConfigError(expected_one_of(what, key, known))
+def _object(what: str, data: Any, known: Collection[str] | None = None) -> dict[str, Any]:
+    for key in _typed(what, data, dict):
+        if known is not None and key not in known:
+            raise ConfigError(expected_one_of(f"a key of {what}", key, known))
+    return dict(data)
+
+
+def _typed(what: str, value: Any, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise ConfigError(f"expected {what} to be {_KINDS[kind]}, got {json.dumps(value)}")
+    return value
+
+
+_KINDS: Mapping[type, str] = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
 
 
 def _with_tower(name: str, part: OwnPart, config: ModelConfig, towers: dict[str, Tower]) -> tuple[str, dict[str, Tower]]:

@@ -7,7 +7,8 @@
 | `outcome` | kept, returned or exchanged; required unless `fit` says more |
 | `fit` | what the shopper said of it: small, fit, large |
 | `reason` | why it came back, in the shop's words; see `reasons` |
-| `occurred_at` | when outcome and reason were known; the order's day where missing |
+| `occurred_at` | when outcome and reason were known; where missing, option `delay` says how many days after the order |
+| `order_line_id` | the line's own name; of lines with the same, the one with the latest `occurred_at` counts |
 | `order_id` | lines of one order; several sizes of a garment in one say which is preferred |
 | `customer_key` | whose order it is; any text that is the same for the same person and tells nobody who |
 | `size` | the label that was ordered |
@@ -20,6 +21,8 @@
 | `colour` `pattern` `cut` | what it looks like, in the words of `batch.LOOKS`; joins the description where that is silent |
 | `waist_cm_low` `waist_cm_high` … | chart of the size that was ordered, of `batch.CHART` |
 
+Numbers may have a decimal comma where no comma parts columns. Names written as 1000.0 are 1000.
+A line that repeats another in every column is refused where it names its order or customer but no `order_line_id`.
 Paths are relative to the table. Garments may have a table of their own, a line for each size.
 """
 
@@ -35,12 +38,17 @@ from tryon_core.shopper import Profile, shopper_words
 
 from .reasons import Reasons
 from .rejects import Rejected
+from .repeats import latest, repeated
 from .tables import Table
 
 OUTCOMES = ("kept", "returned", "exchanged")
 _RANGES = {"height_cm": (50.0, 250.0), "weight_kg": (20.0, 350.0)}
 _GIRTHS = (10.0, 250.0)
 _DAY_S = 86_400
+_EARLY_DAYS = 1.0
+"""How much earlier than its order an outcome may seem to be known: dates and time zones are mixed."""
+_MOST = 3e38
+"""What single precision holds; an infinite number is none."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,8 @@ class OrderLine:
     customer: str = ""
     day: float = 0.0
     """When it was ordered, days since 1970 (UTC)."""
-    told: float = 0.0
-    """When the outcome was known."""
+    told: float | None = None
+    """When the outcome was known, in the same days; None where it is not said."""
     garment: str = ""
     size: str = ""
     kept: bool | None = None
@@ -66,6 +74,11 @@ class OrderLine:
     """Measurement to cm or kg."""
     words: str | None = None
     """What the shopper said, as one text."""
+
+    @property
+    def holder(self) -> str:
+        """Whose line it is, as far as that is known: the customer's, else the order's, else the garment's."""
+        return self.customer or self.order or self.garment
 
 
 def required(table: Table, *, orders: bool) -> list[tuple[str, ...]]:
@@ -82,18 +95,27 @@ def read_lines(table: Table, reasons: Reasons, *, orders: bool) -> tuple[list[Or
         orders: whether lines are orders; otherwise nothing is required of them.
     """
     lines, rejected = [], list(table.rejected)
+    again = repeated(table, range(len(table))) if orders else {}
+    rejected += again.values()
     for row in range(len(table)):
+        if row in again:
+            continue
         try:
             lines.append(_line(table, row, reasons, orders))
         except InputError as err:
             rejected.append(table.refused(row, err.detail))
-    return sorted(lines, key=lambda line: line.day), rejected
+    known = [line.day if line.told is None else line.told for line in lines]
+    current = [lines[at] for at in latest(table, [line.row for line in lines], known)]
+    return sorted(current, key=lambda line: line.day), rejected
 
 
 def _line(table: Table, row: int, reasons: Reasons, orders: bool) -> OrderLine:
-    values = {name: table.value(name, row) for name in ("order_id", "customer_key", "garment_id", "size", "reason")}
+    values = {name: table.label(name, row) for name in ("order_id", "customer_key", "garment_id", "size")}
+    reason = table.value("reason", row)
     day = _day("ordered_at", table.value("ordered_at", row), required=orders)
     told = _day("occurred_at", table.value("occurred_at", row), required=False)
+    if day is not None and told is not None and told < day - _EARLY_DAYS:
+        raise InputError(f"expected occurred_at behind ordered_at, got {table.value('occurred_at', row)!r}")
     if orders and not values["garment_id"]:
         raise InputError("expected garment_id, got nothing")
     body = dict(_numbers(table, row))
@@ -103,7 +125,7 @@ def _line(table: Table, row: int, reasons: Reasons, orders: bool) -> OrderLine:
     )
     if orders and not outcome and not said:
         raise InputError("expected outcome or fit, got neither")
-    meaning = reasons.meaning(values["reason"])
+    meaning = reasons.meaning(reason)
     said = said or (meaning if meaning in FIT_CLASSES else "")
     kept = None if not outcome or (meaning == "ignore" and outcome != "kept") else outcome == "kept"
     return OrderLine(
@@ -111,7 +133,7 @@ def _line(table: Table, row: int, reasons: Reasons, orders: bool) -> OrderLine:
         order=values["order_id"],
         customer=values["customer_key"],
         day=day or 0.0,
-        told=max(told or 0.0, day or 0.0),
+        told=told,
         garment=values["garment_id"],
         size=values["size"],
         kept=kept,
@@ -135,7 +157,7 @@ def _words(table: Table, row: int, body: dict[str, float]) -> str | None:
 
 def _numbers(table: Table, row: int) -> Iterator[tuple[str, float]]:
     for name in MEASUREMENTS:
-        text = table.value(name, row)
+        text = table.number(name, row)
         if text:
             yield name, number(name, text, *_RANGES.get(name, _GIRTHS))
 
@@ -150,7 +172,7 @@ def number(name: str, text: str, low: float = float("-inf"), high: float = float
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not low <= value <= high:
+    if not (low <= value <= high and abs(value) <= _MOST):
         within = f" from {low:g} to {high:g}" if high < float("inf") else ""
         raise InputError(f"expected {name} as a number{within}, got {text!r}")
     return value

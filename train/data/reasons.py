@@ -7,10 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import fsspec
 
 from tryon_core.errors import ConfigError, expected_one_of
+from tryon_core.folding import fold
 
 from .tables import read_table
 
@@ -30,12 +32,12 @@ class Reasons:
     """A map of values to meanings, which counts the values that are not in it."""
 
     meanings: Mapping[str, str] = field(default_factory=lambda: dict(_PLAIN))
-    """Value in lower case to one of `MEANINGS`."""
+    """Value as `folding.fold` spells it to one of `MEANINGS`."""
     unknown: Counter[str] = field(default_factory=Counter)
 
     def meaning(self, value: str) -> str:
         """Return what a value means; empty where nothing was said, or it is not known, which is counted."""
-        found = self.meanings.get(_folded(value), "")
+        found = self.meanings.get(fold(value), "")
         if value and not found:
             self.unknown[value] += 1
         return found
@@ -47,41 +49,51 @@ class Reasons:
         ]
 
     def _hint(self, value: str) -> str:
-        close = difflib.get_close_matches(_folded(value), self.meanings, n=1)
+        close = difflib.get_close_matches(fold(value), self.meanings, n=1)
         return f"; did you mean {close[0]!r}, which is {self.meanings[close[0]]}?" if close else ""
 
 
 def read_reasons(url: str) -> Reasons:
-    """Read ``{"zu klein": "small", …}`` from JSON, or columns ``reason,meaning`` from CSV; case does not count.
+    """Read ``{"zu klein": "small", …}`` from JSON, or columns ``reason,meaning`` from CSV.
+
+    Case, width and how accents are composed do not count; see `folding.fold`.
 
     Raises:
-        ConfigError: the file does not read, or a meaning is none of `MEANINGS`.
+        ConfigError: the file does not read, a meaning is none of `MEANINGS`, or a reason has two.
     """
     told = _json(url) if url.lower().endswith(".json") else _csv(url)
-    for value, meaning in told.items():
+    meanings = dict[str, str]()
+    for value, meaning in told:
         if meaning not in MEANINGS:
             raise ConfigError(expected_one_of(f"the meaning of reason {value!r} in {url}", meaning, MEANINGS))
-    return Reasons({**_PLAIN, **{_folded(value): meaning for value, meaning in told.items()}})
+        if meanings.setdefault(fold(value), meaning) != meaning:
+            raise ConfigError(
+                f"expected one meaning of reason {value!r} in {url}, got {meanings[fold(value)]} and {meaning}"
+            )
+    return Reasons({**_PLAIN, **meanings})
 
 
-def _json(url: str) -> dict[str, str]:
+def _json(url: str) -> list[tuple[str, Any]]:
+    """Return the pairs of an object, those with the same key, too."""
     try:
         with fsspec.open(url, "rb") as file:
-            told = json.load(file)
+            told = json.load(file, object_pairs_hook=_Pairs)
     except (OSError, ValueError) as err:
         raise ConfigError(f"expected a JSON file of reasons at {url}, got one that does not read: {err}") from err
-    if not isinstance(told, dict):
+    if not isinstance(told, _Pairs):
         raise ConfigError(f"expected an object of reasons in {url}, got {type(told).__name__}")
     return told
 
 
-def _csv(url: str) -> dict[str, str]:
+class _Pairs(list[tuple[str, Any]]):
+    """The pairs of a JSON object, which a list is not."""
+
+
+def _csv(url: str) -> list[tuple[str, str]]:
     table = read_table(url)
     for name in ("reason", "meaning"):
         if name not in table.columns:
             raise ConfigError(expected_one_of(f"a column of {url}", name, table.columns))
-    return dict(zip(table.columns["reason"], table.columns["meaning"], strict=True))
-
-
-def _folded(value: str) -> str:
-    return " ".join(value.casefold().split())
+    for bad in table.rejected:
+        raise ConfigError(f"expected a table of reasons that reads whole: {bad}")
+    return list(zip(table.columns["reason"], table.columns["meaning"], strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ import fsspec
 from tryon_core.errors import ConfigError
 
 from .rejects import Rejected
+
+_COMMA = re.compile(r"[+-]?\d+,\d+")
+_WHOLE = re.compile(r"\d+\.0+")
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,9 @@ class Table:
     lines: Sequence[int]
     """N line numbers; in CSV the header's is 1, in Parquet the first row's."""
     rejected: Sequence[Rejected] = ()
-    """Lines that have more or fewer fields than the header."""
+    """Lines that do not read, or have more or fewer fields than the header."""
+    decimal_comma: bool = False
+    """Whether numbers may be written as 170,5, which is so where no comma parts columns."""
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -35,6 +41,16 @@ class Table:
         """Return a row's value, empty where the table lacks the column."""
         found = self.columns.get(column)
         return found[row] if found is not None else ""
+
+    def label(self, column: str, row: int) -> str:
+        """Return a row's value as a name; whole numbers that some program wrote as 1000.0 are 1000."""
+        value = self.value(column, row)
+        return value.partition(".")[0] if _WHOLE.fullmatch(value) else value
+
+    def number(self, column: str, row: int) -> str:
+        """Return a row's value with a point where it is a number with a decimal comma."""
+        value = self.value(column, row)
+        return value.replace(",", ".") if self.decimal_comma and _COMMA.fullmatch(value) else value
 
     def content(self, row: int) -> str:
         """Return a row as one line of CSV."""
@@ -62,7 +78,7 @@ def read_table(url: str) -> Table:
     except UnicodeDecodeError as err:
         line = 1 + content[: err.start].count(b"\n")
         raise ConfigError(f"expected {url} in UTF-8, got byte {content[err.start]:#04x} in line {line}") from err
-    except (OSError, ImportError, ValueError, csv.Error) as err:
+    except (OSError, ImportError, ValueError) as err:
         raise ConfigError(f"expected a CSV or Parquet file at {url}, got one that does not read: {err}") from err
 
 
@@ -74,17 +90,34 @@ def beside(url: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
+def below(url: str, file: str) -> bool:
+    """Return whether a file lies in a table's folder or a folder of it, once links are followed."""
+    if "://" in url or "://" in file:
+        return file.startswith(url.rpartition("/")[0] + "/") and ".." not in file.split("/")
+    try:
+        folder, path = (os.path.realpath(place) for place in (os.path.dirname(url) or ".", file))
+    except ValueError:  # no path at all
+        return False
+    return os.path.commonpath([folder, path]) == folder
+
+
 def _csv(url: str, text: str) -> Table:
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
-    records = _records(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    try:
-        _, header = next(records)
-    except StopIteration:
-        raise ConfigError(f"expected a header in line 1 of {url}, got an empty file") from None
+    physical = list(io.StringIO(text, newline=""))
+    records = _records(physical, delimiter)
+    line, header = next(records, (1, []))
+    if isinstance(header, csv.Error):
+        raise ConfigError(f"expected a header in line {line} of {url}, got one that does not read: {header}")
+    if not header:
+        raise ConfigError(f"expected a header in line 1 of {url}, got an empty file")
     names = _checked(url, header)
     rows, lines, rejected = [], [], []
     for line, record in records:
+        if isinstance(record, csv.Error):
+            why = f"expected quotes around a whole field, doubled inside it, got a line that does not read: {record}"
+            rejected.append(Rejected(url, line, why, physical[line - 1].rstrip("\r\n")))
+            continue
         if len(record) != len(names):
             why = f"expected {len(names)} fields as in the header, got {len(record)}"
             rejected.append(Rejected(url, line, why, _as_csv(record)))
@@ -92,16 +125,26 @@ def _csv(url: str, text: str) -> Table:
         rows.append(record)
         lines.append(line)
     columns = [[record[at].strip() for record in rows] for at in range(len(names))]
-    return Table(url, dict(zip(names, columns, strict=True)), lines, rejected)
+    return Table(url, dict(zip(names, columns, strict=True)), lines, rejected, delimiter != ",")
 
 
-def _records(reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line on which each record begins, and its fields; blank lines are none."""
-    begun = 1
-    for record in reader:
-        if record:
-            yield begun, record
-        begun = reader.line_num + 1
+def _records(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """Yield the line on which each record begins, and its fields, or why it has none; blank lines are no records.
+
+    Behind a line that does not read comes the next one, however far a quote that was left open may have reached.
+    """
+    begun = 0
+    while begun < len(lines):
+        reader = csv.reader((lines[at] for at in range(begun, len(lines))), delimiter=delimiter, strict=True)
+        start = begun
+        try:
+            for record in reader:
+                if record:
+                    yield begun + 1, record
+                begun = start + reader.line_num
+        except csv.Error as err:
+            yield begun + 1, err
+            begun += 1
 
 
 def _parquet(url: str, content: bytes) -> Table:
@@ -114,7 +157,10 @@ def _parquet(url: str, content: bytes) -> Table:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value).strip()
+    if value is None or value != value:
+        return ""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value).strip()
 
 
 def _checked(url: str, header: Sequence[str]) -> list[str]:
