@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings as hypothesis_settings
 
 from serve.config import fast_flags
 from tests.redis_server import RedisServer
@@ -23,6 +24,9 @@ _NODE_FLAGS = ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED")
 os.environ |= {name: value for name, value in fast_flags().items() if name not in _NODE_FLAGS}
 os.environ |= {"RAY_worker_niceness": "0"}
 torch.set_num_threads(1)
+# How long an example takes is the machine's affair; a first one pays for imports, too.
+hypothesis_settings.register_profile("suite", deadline=None)
+hypothesis_settings.load_profile("suite")
 
 Batch = dict[str, Column[Any]]
 

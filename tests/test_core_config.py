@@ -9,6 +9,7 @@ import pytest
 
 from tryon_core.config import FusionConfig, ImageTower, ModelConfig, NumbersTower, TextTower
 from tryon_core.errors import ConfigError
+from tryon_core.model import Model
 from tryon_core.presets import PRESETS, preset
 
 
@@ -120,3 +121,31 @@ def test_configs_are_frozen() -> None:
     for config in (preset("tiny"), NumbersTower(), FusionConfig(), ImageTower(encoder="cnn", height=32, width=32)):
         with pytest.raises(dataclasses.FrozenInstanceError):
             config.name = "other"  # type: ignore[union-attr, misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parts": {**preset("tiny").parts, "foto": "garment_image"}}, "did you mean 'photo'"),
+        ({"tasks": {"match": 1.0, "body": 1.0, "fits": 1.0}}, "did you mean 'fit'"),
+        ({"parts": {**preset("tiny").parts, "size": "text"}, "towers": "drop size"}, "parts of kind text on tower 'text'"),
+        ({"tasks": {"match": 1.0}}, "expected task body and part size with part ease"),
+        (
+            {"tasks": {"match": 1.0, "body": 1.0}},
+            "expected tasks fit, match, category, colour, pattern, cut, department, taste_category, taste_colour",
+        ),
+    ],
+)
+def test_a_config_whose_pieces_do_not_fit_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
+    tiny = preset("tiny")
+    if changes.get("towers") == "drop size":
+        changes = changes | {"towers": {name: tower for name, tower in tiny.towers.items() if name != "size"}}
+    with pytest.raises(ConfigError, match=message):
+        Model(dataclasses.replace(tiny, **changes))
+
+
+def test_a_task_without_any_part_in_its_view_is_refused() -> None:
+    tiny = preset("tiny")
+    config = dataclasses.replace(tiny, parts={"garment_words": "text"}, towers={"text": tiny.towers["text"]})
+    with pytest.raises(ConfigError, match="expected parts that belong to the shopper"):
+        Model(config)

@@ -99,7 +99,7 @@ EVENTS = st.builds(
 )
 
 
-@settings(deadline=None, database=None, max_examples=150)
+@settings(database=None, max_examples=150)
 @given(st.lists(EVENTS, max_size=14), st.integers(0, 2**31))
 def test_the_order_of_events_and_what_was_taken_back_in_between_do_not_matter(events: list[FitEvent], seed: int) -> None:
     draw = random.Random(seed)

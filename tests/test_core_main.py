@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.serving import encoded, photo, untrained_checkpoint
+from tests.drawn import encoded, photo
+from tests.serving import untrained_checkpoint
 from tryon_core.catalogue import SAMPLE, SHIPPED_CHECKPOINT, sample_catalogue
 from tryon_core.manifest import read_manifest
 from tryon_core.predictor import Predictor

@@ -277,31 +277,3 @@ def test_a_third_modality_is_an_entry_and_a_line_of_config(audio: Part, make_exa
 def test_a_new_part_may_not_take_an_old_name() -> None:
     with pytest.raises(ConfigError, match="'size', which is taken"):
         register_part(Part("size", "numbers", "shopper", 3))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"parts": {**preset("tiny").parts, "foto": "garment_image"}}, "did you mean 'photo'"),
-        ({"tasks": {"match": 1.0, "body": 1.0, "fits": 1.0}}, "did you mean 'fit'"),
-        ({"parts": {**preset("tiny").parts, "size": "text"}, "towers": "drop size"}, "parts of kind text on tower 'text'"),
-        ({"tasks": {"match": 1.0}}, "expected task body and part size with part ease"),
-        (
-            {"tasks": {"match": 1.0, "body": 1.0}},
-            "expected tasks fit, match, category, colour, pattern, cut, department, taste_category, taste_colour",
-        ),
-    ],
-)
-def test_a_config_whose_pieces_do_not_fit_is_refused_by_name(changes: dict[str, Any], message: str) -> None:
-    tiny = preset("tiny")
-    if changes.get("towers") == "drop size":
-        changes = changes | {"towers": {name: tower for name, tower in tiny.towers.items() if name != "size"}}
-    with pytest.raises(ConfigError, match=message):
-        Model(replace(tiny, **changes))
-
-
-def test_a_task_without_any_part_in_its_view_is_refused() -> None:
-    tiny = preset("tiny")
-    config = replace(tiny, parts={"garment_words": "text"}, towers={"text": tiny.towers["text"]})
-    with pytest.raises(ConfigError, match="expected parts that belong to the shopper"):
-        Model(config)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from tests.serving import figure as standing
+from tests.drawn import figure as standing
 from train.data.figures import render_mask, render_photo
 from tryon_core.person import FRAME_MARGIN, find_person, frame_mask
 from tryon_core.pose import pose_model

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.serving import figure
+from tests.drawn import figure
 from train.data.figures import render_mask, render_photo
 from tryon_core.pose import Circle, Detection, Pose, pose_model
 from tryon_core.usability import fault_of

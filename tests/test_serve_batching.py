@@ -280,7 +280,7 @@ def test_who_waits_is_counted_until_they_leave() -> None:
     run(test)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 50), min_size=1, max_size=40),
     items=st.integers(1, 9),

@@ -21,19 +21,9 @@ from PIL import Image
 from ray import serve
 
 from serve.graph import build
+from tests.drawn import encoded, garment_image, photo
 from tests.redis_server import RedisServer
-from tests.serving import (
-    PARTS,
-    Case,
-    assert_equal,
-    assert_problem,
-    encoded,
-    garment_image,
-    photo,
-    reference,
-    untrained_checkpoint,
-    variant,
-)
+from tests.serving import PARTS, Case, assert_equal, assert_problem, reference, untrained_checkpoint, variant
 from tryon_core.catalogue import SAMPLE
 from tryon_core.config import FUSIONS, IMAGE_ENCODERS, TEXT_ENCODERS
 

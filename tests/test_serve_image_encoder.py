@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from serve.image_encoder import ImageEncoder
-from tests.serving import encoded, photo, untrained_checkpoint
+from tests.drawn import encoded, photo
+from tests.serving import untrained_checkpoint
 from tryon_core import pose
 from tryon_core.checkpoint import load_checkpoint
 from tryon_core.presets import preset

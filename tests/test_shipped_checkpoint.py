@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.serving import encoded
+from tests.drawn import encoded
 from train.data.sim import Shop, SimConfig, build_shop, mask_of, photo_of, truth
 from train.scores import auc
 from tryon_core.batch import Column

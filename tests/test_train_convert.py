@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.serving import figure
+from tests.drawn import figure
 from train.convert import NETWORKS, main, read_wheel
 from train.data.figures import render_photo
 from tryon_core.errors import InputError

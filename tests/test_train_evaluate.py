@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.synthetic import make_rows
@@ -29,7 +29,6 @@ def _auc_by_pairs(score: np.ndarray, positive: np.ndarray) -> float:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=60))
-@settings(deadline=None)
 def test_auc_counts_the_pairs_with_ties_as_half(pairs: list[tuple[int, bool]]) -> None:
     score, positive = np.array([float(s) for s, _ in pairs]), np.array([p for _, p in pairs])
     if positive.all() or not positive.any():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.serving import figure
+from tests.drawn import figure
 from train.data.figures import render_mask
 from train.mask_study import REGIONS, faults, main, study
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.synthetic import make_rows
@@ -57,7 +57,6 @@ def test_a_slice_may_be_written_to_without_changing_the_whole(rows: Rows) -> Non
 
 
 @given(st.lists(st.integers(-1, 6), max_size=20))
-@settings(deadline=None)
 def test_used_numbers_and_places_give_the_numbers_back(numbers: list[int]) -> None:
     index = np.array(numbers, dtype=np.int64)
     used, place = used_by(index)

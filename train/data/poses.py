@@ -9,14 +9,14 @@ from itertools import accumulate
 import numpy as np
 
 ARMS: dict[str, tuple[float, tuple[float, float], tuple[float, float], str]] = {
-    "beside": (0.83, (0.32, 0.12), (0.0, 0.1), "beside"),
-    "hip": (0.05, (0.72, 0.08), (1.75, 0.15), "front"),
-    "bent": (0.07, (0.22, 0.1), (1.9, 0.35), "front"),
-    "behind": (0.05, (0.24, 0.08), (0.75, 0.12), "behind"),
+    "beside": (0.9, (0.5, 0.12), (0.0, 0.1), "beside"),
+    "hip": (0.03, (0.72, 0.08), (1.75, 0.15), "front"),
+    "bent": (0.04, (0.22, 0.1), (1.9, 0.35), "front"),
+    "behind": (0.03, (0.24, 0.08), (0.75, 0.12), "behind"),
 }
 """Ways to hold an arm: odds, mean and SD of how far it is raised and of how far its elbow is bent, and where it is."""
 _WIDE_SHARE = 0.15
-_SWAYING_SHARE = 0.3
+_SWAYING_SHARE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +47,14 @@ class Pose:
 
 
 def draw_pose(rng: np.random.Generator) -> Pose:
-    """Draw how somebody stands who was asked to be photographed upright, arms a little away; not everybody does so."""
+    """Draw how somebody stands who was asked to stand upright, facing the camera, arms away from the body, as people are
+    who are to be measured; not everybody does so. Arms that hang along the body hide its outline."""
     arms = _draw_arm(rng), _draw_arm(rng)
     spread = rng.uniform(0.08, 0.2) if rng.random() < _WIDE_SHARE else 0.05
     left, right = np.abs(rng.normal(spread, 0.03, 2)).tolist()
     swaying = rng.random() < _SWAYING_SHARE
     return Pose(
-        turn_rad=float(rng.uniform(-0.35, 0.35)),
+        turn_rad=float(rng.uniform(-0.25, 0.25)),
         sway=float(rng.normal(0, 0.02)) if swaying else 0.0,
         tilt_rad=float(rng.normal(0, 0.05 if swaying else 0.015)),
         arms=arms,
