@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.serving import figure
+from tests.drawn import figure
 from train.data.figures import render_photo
 from train.pictures import mask, picture, silhouette
 from tryon_core.config import ImageTower
