@@ -226,3 +226,22 @@ def test_a_mask_that_is_averaged_down_is_framed_like_one_that_is_not() -> None:
     small = figure(800, 360, 80, height=960, width=720)
     large = np.repeat(np.repeat(small, 9, axis=0), 9, axis=1)
     np.testing.assert_allclose(frame_mask(large, 96, 64).astype(int), frame_mask(small, 96, 64), atol=12)
+
+
+def test_pixels_of_at_most_half_the_largest_value_are_not_the_person() -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[10:30, 15:25] = 200
+    alone = frame_mask(mask, 96, 64)
+    mask[0, :] = 100
+    np.testing.assert_array_equal(frame_mask(mask, 96, 64), alone)
+    np.testing.assert_array_equal(frame_mask((mask > 100).astype(np.uint8), 96, 64), alone)
+    mask[0, :] = 101
+    assert not np.array_equal(frame_mask(mask, 96, 64), alone)
+
+
+def test_a_framed_block_lies_in_the_middle_to_a_fraction_of_a_pixel() -> None:
+    framed = frame_mask(np.full((200, 37), 255, np.uint8), 96, 64).astype(float)
+    across, down = framed.sum(axis=0), framed.sum(axis=1)
+    assert (across @ np.arange(64)) / across.sum() == pytest.approx(31.5, abs=0.02)
+    assert (down @ np.arange(96)) / down.sum() == pytest.approx(47.5, abs=0.02)
+    assert down.sum() / down.max() == pytest.approx(96 * (1 - 2 * FRAME_MARGIN), rel=0.01)
