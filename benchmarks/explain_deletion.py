@@ -32,7 +32,6 @@ from tryon_core.person import frame_mask
 from tryon_core.photo import prepare
 from tryon_core.scoring import score
 
-ANSWERS = ("match", "confidence")
 NUMBERS = (1, 2, 3)
 Line = tuple[str, str, int]
 """The answer, what was taken away of it, and how many."""

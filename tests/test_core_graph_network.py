@@ -90,8 +90,19 @@ def test_depth_becomes_space_in_rows_first_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("operations", "said"),
-    [([convolution(op="conv_9d")], "conv_9d"), ([convolution(weight="v")], "'v'")],
-    ids=["operation", "weight"],
+    [
+        ([convolution(op="conv_9d")], "conv_9d"),
+        ([convolution(weight="v")], "'v'"),
+        ([convolution(weight=["w"])], "expected a network"),
+        ([{**convolution(), "in": [7]}], "values that are there by then, got 7"),
+        ([{**convolution(), "in": 0}], "values that are there by then, got 0"),
+        ([{**convolution(), "in": [1]}], "values that are there by then, got 1"),
+        ([{k: v for k, v in convolution().items() if k != "stride"}], "conv_2d with stride"),
+        ([{k: v for k, v in convolution().items() if k != "in"}], "conv_2d with in "),
+        ([{"op": "reshape", "in": [0], "out": 1}], "reshape with shape"),
+        ([4, convolution()], "operations that are known, got 4"),
+        ([{**convolution(), "out": "x"}], "expected a network"),
+    ],
 )
 def test_what_is_unknown_or_missing_is_told_when_the_network_is_loaded(tmp_path: Path, operations: Any, said: str) -> None:
     weights = {"w": np.zeros((4, 3, 3, 3), np.float16), "b": np.zeros(4, np.float32)}
@@ -107,5 +118,31 @@ def test_damaged_files_are_told(tmp_path: Path, damage: str) -> None:
         path.with_suffix(".safetensors").unlink()
     else:
         path.with_suffix(f".{damage}").write_bytes(b"{")
+    with pytest.raises(CheckpointError, match="expected a network"):
+        GraphNetwork(path)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"outputs": {"out": 99}}, "values that are there by then, got 99"),
+        ({"outputs": [1]}, "expected outputs by name"),
+        ({"operations": []}, "there by then, got 1"),
+        ({"operations": 5}, "expected a network"),
+        ({"sparse": {"w": "ab"}}, "expected a network"),
+    ],
+)
+def test_a_graph_that_is_not_whole_is_told_in_a_sentence(tmp_path: Path, more: Any, said: str) -> None:
+    weights = {"w": np.zeros((4, 3, 3, 3), np.float16), "b": np.zeros(4, np.float32)}
+    path = write(tmp_path, [convolution()], weights)
+    told = path.with_suffix(".json")
+    told.write_text(json.dumps(json.loads(told.read_text()) | more))
+    with pytest.raises(CheckpointError, match=said):
+        GraphNetwork(path)
+
+
+def test_a_file_that_is_no_graph_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, [convolution()], {"w": np.zeros((4, 3, 3, 3), np.float16), "b": np.zeros(4, np.float32)})
+    path.with_suffix(".json").write_text("[1]")
     with pytest.raises(CheckpointError, match="expected a network"):
         GraphNetwork(path)

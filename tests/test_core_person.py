@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from functools import cache
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from tests.drawn import figure as standing
 from train.data.figures import render_mask, render_photo
 from tryon_core.person import FRAME_MARGIN, find_person, frame_mask
+from tryon_core.pose import pose_model
 from tryon_core.refusals import REFUSALS, refusal_code
 
 HEIGHT, WIDTH = 480, 360
@@ -128,6 +130,15 @@ def test_a_lying_person_is_not_upright() -> None:
     assert refusal(np.ascontiguousarray(np.rot90(photo))) in ("not_upright", "no_person")
 
 
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_photo_on_its_side_is_not_upright_rather_than_too_small(turns: int) -> None:
+    photo, _ = rendered(360, 360)
+    turned = np.ascontiguousarray(np.rot90(photo, turns))
+    pose = pose_model().pose(turned, pose_model().detect(turned)[0])
+    assert np.ptp(pose.points[:, 1]) < 160  # in which it is less tall than the least person
+    assert refusal(turned) == "not_upright"
+
+
 def test_a_small_person_is_too_small() -> None:
     photo, _ = rendered()
     scene = np.array(Image.fromarray(photo[:1, :1]).resize((300, 300)))
@@ -199,3 +210,38 @@ def test_an_empty_mask_stays_empty_and_one_pixel_becomes_a_person() -> None:
     one = np.zeros((50, 40), np.uint8)
     one[3, 7] = 255
     assert frame_mask(one, 96, 64).any()
+
+
+@pytest.mark.parametrize("shape", [(20_000, 1), (1, 20_000), (20_000, 40)])
+def test_masks_of_absurd_proportions_take_no_absurd_memory(shape: tuple[int, int]) -> None:
+    tracemalloc.start()
+    framed = frame_mask(np.full(shape, 255, np.uint8), 96, 64)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert framed.shape == (96, 64)
+    assert peak < 60e6
+
+
+def test_a_mask_that_is_averaged_down_is_framed_like_one_that_is_not() -> None:
+    small = figure(800, 360, 80, height=960, width=720)
+    large = np.repeat(np.repeat(small, 9, axis=0), 9, axis=1)
+    np.testing.assert_allclose(frame_mask(large, 96, 64).astype(int), frame_mask(small, 96, 64), atol=12)
+
+
+def test_pixels_of_at_most_half_the_largest_value_are_not_the_person() -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[10:30, 15:25] = 200
+    alone = frame_mask(mask, 96, 64)
+    mask[0, :] = 100
+    np.testing.assert_array_equal(frame_mask(mask, 96, 64), alone)
+    np.testing.assert_array_equal(frame_mask((mask > 100).astype(np.uint8), 96, 64), alone)
+    mask[0, :] = 101
+    assert not np.array_equal(frame_mask(mask, 96, 64), alone)
+
+
+def test_a_framed_block_lies_in_the_middle_to_a_fraction_of_a_pixel() -> None:
+    framed = frame_mask(np.full((200, 37), 255, np.uint8), 96, 64).astype(float)
+    across, down = framed.sum(axis=0), framed.sum(axis=1)
+    assert (across @ np.arange(64)) / across.sum() == pytest.approx(31.5, abs=0.02)
+    assert (down @ np.arange(96)) / down.sum() == pytest.approx(47.5, abs=0.02)
+    assert down.sum() / down.max() == pytest.approx(96 * (1 - 2 * FRAME_MARGIN), rel=0.01)

@@ -9,7 +9,8 @@ from PIL import Image
 
 from tests.drawn import figure
 from train.data.figures import render_mask, render_photo
-from tryon_core.pose import Circle, Pose, pose_model
+from tryon_core.pose import Circle, Detection, Pose, pose_model
+from tryon_core.usability import fault_of
 
 HEIGHT, WIDTH = 640, 480
 NOSE, LEFT_ANKLE, RIGHT_ANKLE = 0, 27, 28
@@ -79,6 +80,23 @@ def test_a_mask_of_the_view_is_laid_where_it_was_seen(photo: np.ndarray) -> None
     assert everywhere[int(corner[1]), int(corner[0])]
     radius = pose.circle.radius_px
     assert everywhere.sum() == pytest.approx(min(WIDTH, 2.5 * radius) * min(HEIGHT, 2.5 * radius), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    "circle",
+    [
+        Circle(np.array([5.0, 5.0]), np.array([5.0, 5.0])),
+        Circle(np.array([np.nan, 5.0]), np.array([5.0, 5.0])),
+        Circle(np.array([5.0, 5.0]), np.array([5.0, np.inf])),
+        Circle(np.array([1e7, 5.0]), np.array([5.0, 5.0])),
+    ],
+    ids=["a point", "nowhere", "without end", "far outside"],
+)
+@pytest.mark.filterwarnings("error")
+def test_where_there_is_nothing_to_look_at_there_is_nobody(photo: np.ndarray, circle: Circle) -> None:
+    pose = pose_model().pose(photo, Detection(1.0, np.zeros(4), circle))
+    assert fault_of(pose, HEIGHT, WIDTH, alone=True) == "no_person"
+    assert not pose.laid_out(pose.mask, HEIGHT, WIDTH).any()
 
 
 def test_threads_that_share_the_networks_see_what_one_alone_sees(photo: np.ndarray) -> None:

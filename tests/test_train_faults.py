@@ -53,3 +53,43 @@ def test_an_empty_mask_stays_empty_and_a_generator_decides_all() -> None:
     mask = np.zeros((96, 64), np.uint8)
     mask[10:80, 20:40] = 255
     np.testing.assert_array_equal(blemish(mask, np.random.default_rng(5)), blemish(mask, np.random.default_rng(5)))
+
+
+@pytest.fixture(scope="module")
+def faulty_blocks() -> tuple[np.ndarray, np.ndarray]:
+    """A block, bool[H, W], and 1500 of its blemished masks, bool[1500, H, W]."""
+    mask = np.zeros((120, 60), np.uint8)
+    mask[10:110, 15:45] = 255
+    return mask > 0, np.stack([blemish(mask, np.random.default_rng(seed)) for seed in range(1500)]) > 0
+
+
+def test_about_one_mask_in_a_hundred_ends_above_the_feet(faulty_blocks: tuple[np.ndarray, np.ndarray]) -> None:
+    _, faulty = faulty_blocks
+    ends = 120 - np.argmax(faulty[:, ::-1].any(axis=2), axis=1)
+    lost = ends < 109
+    assert 0.003 < lost.mean() < 0.02
+    assert ends[lost].min() >= 105  # of a body of 100 pixels at most 4 are lost, beside the edge's own restlessness
+
+
+def test_a_few_masks_have_a_hole_and_a_few_a_spot_on_the_edge(faulty_blocks: tuple[np.ndarray, np.ndarray]) -> None:
+    block, faulty = faulty_blocks
+    deep = np.zeros_like(block)
+    deep[15:105, 20:40] = True
+    holed = (~faulty & deep).any(axis=(1, 2)).mean()
+    beyond = np.ones_like(block)
+    beyond[9:111, 14:46] = False
+    added = (faulty & beyond).any(axis=(1, 2)).mean()
+    assert 0.005 < holed < 0.035
+    assert 0.001 < added < 0.03
+
+
+def test_an_edge_is_moved_outwards_a_little_on_average_and_not_everywhere_alike(
+    faulty_blocks: tuple[np.ndarray, np.ndarray],
+) -> None:
+    large = np.zeros((1200, 600), np.uint8)
+    large[100:1100, 150:450] = 255
+    widths = np.stack([(blemish(large, np.random.default_rng(seed))[200:1000] > 0).sum(axis=1) for seed in range(40)])
+    wider = widths.mean(axis=1) - 300
+    assert 0.1 < wider.mean() < 1.2  # 2 x 0.0003 of 1000 pixels
+    assert wider.std() > 0.3
+    assert 0.8 < np.median(widths.std(axis=1)) < 3.0

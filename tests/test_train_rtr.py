@@ -21,9 +21,9 @@ from train.loop import Place, build_model, fit
 from train.mix import load_mixed, weighted
 from train.options import build_parser, fit_config
 from train.prepare import CHECKSUMS, prepare_rtr
-from train.rtr_rows import Shop, rtr_config
+from train.rtr_rows import NUM_FOLDS, Shop, _folds, rtr_config
 from train.sources import load_data
-from tryon_core.batch import RECORD_FIELDS
+from tryon_core.batch import RECORD_FIELDS, TOLD_FIELDS
 from tryon_core.errors import ConfigError, InputError
 from tryon_core.presets import preset
 
@@ -221,3 +221,31 @@ def test_a_shop_that_has_nothing_of_what_a_model_sees_names_what_it_has() -> Non
     with pytest.raises(ConfigError, match=r"to be one of .*size, got 'record'") as err:
         load_data("sim", model, SimConfig(shoppers=60, garments=20, brands=4, orders=300))
     assert str(err.value).count("record") == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_number_that_nobody_tells_is_no_news_of_anyone() -> None:
+    rng, num = np.random.default_rng(2), 300
+    told = np.full((num, len(TOLD_FIELDS)), np.nan, np.float32)
+    told[:, 0] = rng.normal(165, 6, num)
+    size, garment = rng.integers(4, 20, num).astype(np.float64), rng.integers(0, 5, num)
+    events = Events(told, size, garment, garment, rng.integers(0, 50, num), rng.integers(0, 3, num))
+    effects = fit_effects(events, list("abcde"), [("a", "1")] * 5)
+    assert effects.centre[0] == pytest.approx(np.float64(told[:, 0]).mean())
+    assert effects.spread[0] == pytest.approx(np.float64(told[:, 0]).std(), abs=1e-5)
+    np.testing.assert_array_equal(effects.centre[1:], 0)
+    np.testing.assert_array_equal(effects.spread[1:], 1)
+    height_and_weight = np.where(np.arange(len(TOLD_FIELDS)) < 2, np.float32(60), np.float32(np.nan))
+    assert np.isfinite(effects.spare(height_and_weight[None], np.array([8.0]))).all()
+
+
+def test_no_row_sees_the_verdict_of_the_same_shopper_on_the_same_garment_in_the_same_size(folder: Path) -> None:
+    rentals = read_rentals(folder / "train.parquet")
+    twice = rentals.take(np.repeat(np.arange(len(rentals)), 3))
+    folds = _folds(twice, "").reshape(-1, 3)
+    np.testing.assert_array_equal(folds, folds[:, :1].repeat(3, axis=1))
+    assert len(np.unique(folds)) == NUM_FOLDS
+    one, other = replace(rentals, size=rentals.size * 0), replace(rentals, size=np.arange(len(rentals)) % 2)
+    assert len({tuple(_folds(own, "")) for own in (one, other)}) == 2  # another size is no repeat
+    counts = np.bincount(_folds(rentals, ""), minlength=NUM_FOLDS)
+    assert counts.min() > 0.5 * len(rentals) / NUM_FOLDS

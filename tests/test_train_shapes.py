@@ -124,3 +124,19 @@ def test_a_model_that_tells_no_bodies_is_refused() -> None:
     own = {task: weight for task, weight in TINY.tasks.items() if task != "body"}
     with pytest.raises(ConfigError, match="expected a model with task body to learn bodies first"):
         TrainConfig(model=replace(TINY, tasks=own), body_epochs=1)
+
+
+def test_whose_measurements_are_told_in_part_stays() -> None:
+    rows = make_rows(TINY, 64)
+    body = rows.targets["body"].copy()
+    body[:, 1:] = np.nan
+    assert len(body_rows(Rows(rows.parts, {**rows.targets, "body": body}))) == len(body_rows(rows))
+
+
+def test_shoppers_come_in_the_order_of_their_first_rows() -> None:
+    rows = make_rows(TINY, 64)
+    backwards = rows.take(np.arange(63, -1, -1))
+    column = body_rows(backwards).parts[MASK]
+    seen = [int(column.values[i, 0, 0]) for i in column.index]
+    own = backwards.parts[MASK]
+    assert list(dict.fromkeys(seen)) == list(dict.fromkeys(int(own.values[i, 0, 0]) for i in own.index))

@@ -7,6 +7,7 @@ an older nesting, but come in torchvision's order and shapes. The package itself
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -56,13 +57,14 @@ def packaged_weights() -> dict[str, Tensor]:
     """
     try:
         path = Path(str(metadata.distribution(_PACKAGE).locate_file(_FILE)))
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = path.read_bytes()
     except (metadata.PackageNotFoundError, OSError) as err:
         raise ConfigError(f"expected package {_PACKAGE} with its weights, got none: install tryon[pretrained]") from err
+    sha256 = hashlib.sha256(content).hexdigest()
     if sha256 != _SHA256:
         raise ConfigError(f"expected the weights of {_PACKAGE} 1.3, SHA-256 {_SHA256}, got {sha256} in {path}")
     # torch's own format, read only where its bytes are those above; `weights_only` makes tensors and nothing else.
-    weights: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251
+    weights: Mapping[str, Tensor] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)  # noqa: TID251
     with torch.device("meta"):
         names = models.mobilenet_v2().features.state_dict()
     return {f"features.{name}": tensor for name, tensor in zip(names, weights.values(), strict=True)}

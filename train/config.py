@@ -131,6 +131,12 @@ class TrainConfig:
                 raise ConfigError(f"expected the share of {name} in [0, 1), got {share}")
 
 
+def phase_of(config: TrainConfig, *, epochs: int, batch_size: int, learning_rate: float) -> TrainConfig:
+    """Return how a phase before the orders is fitted: alone, each row for itself, and with all that learns in it."""
+    own = replace(config, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate)
+    return replace(own, run_length=1, looks_epochs=0, body_epochs=0, frozen=())
+
+
 def with_choices(
     model: ModelConfig,
     *,

@@ -44,7 +44,7 @@ def fit_effects(events: Events, garment_names: Sequence[str], sized_names: Seque
         sized_names: (garment, size) behind each number of a garment in its size.
     """
     told = events.told.astype(np.float64)
-    centre, spread = np.asarray(np.nanmean(told, axis=0)), np.asarray(np.nanstd(told, axis=0)) + 1e-6
+    centre, spread = _told_of(told)
     terms, fitted = body_terms(events.told, centre, spread), events.fit == _FIT
     expected = np.linalg.lstsq(terms[fitted], scaled(events.size[fitted]), rcond=None)[0]
     plain = Effects(centre, spread, expected, np.zeros((NUM_SHAPES, 2)), _SPREADS["shopper"])
@@ -56,6 +56,15 @@ def fit_effects(events: Events, garment_names: Sequence[str], sized_names: Seque
     ):
         found |= {tuple(names[i]): (float(effects[i, 0]), float(effects[i, 1])) for i in np.unique(numbers)}
     return Effects(centre, spread, expected, odds, _SPREADS["shopper"], garments=found)
+
+
+def _told_of(told: Floats) -> tuple[Floats, Floats]:
+    """Return float64[T] means and spreads of float64[N, T]; 0 and 1 of a number that nobody tells, which is then no news."""
+    known = ~np.isnan(told)
+    count = np.maximum(known.sum(axis=0), 1)
+    centre = np.where(known, told, 0.0).sum(axis=0) / count
+    spread = np.sqrt(np.where(known, (told - centre) ** 2, 0.0).sum(axis=0) / count) + 1e-6
+    return centre, np.where(known.any(axis=0), spread, 1.0)
 
 
 def _solve(events: Events, terms: Floats) -> tuple[Floats, tuple[Floats, Floats]]:

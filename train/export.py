@@ -18,7 +18,7 @@ from .card import model_card
 from .evaluate import evaluate
 from .mix import calibrated_on, calibration_rows
 from .resample import RESAMPLES
-from .rows import halves
+from .rows import Rows, halves
 from .sources import Data
 
 
@@ -56,34 +56,38 @@ def export(
     _, scored = halves(data.splits["val"])
     as_stored(model)
     calibration = calibrate(model, calibration_rows(data))
-    scores: Mapping[str, Any] = rounded(
-        evaluate(
-            model,
-            scored,
-            calibration["temperature"],
-            half_widths=calibration.get("body_half_width", {}),
-            offered=data.offered.get("val"),
-            num_resamples=num_resamples,
-        )
-    )
-    about: dict[str, Any] = {"val": scores, "data": dict(data.about), "made": date, "command": command}
+    about = _scores(model, data, scored, calibration, num_resamples) | {"made": date, "command": command}
     about["calibrated_on"] = calibrated_on(data) if any(calibration.values()) else "nothing"
-    if data.others:
-        others = {spec: evaluate(model, halves(rows)[1], calibration["temperature"]) for spec, rows in data.others.items()}
-        about["others"] = rounded(others)
     card = model_card(
         model.config,
         command=command,
         date=date,
         num_weights=sum(p.numel() for p in model.parameters()),
         data=data.about,
-        metrics=scores,
+        metrics=about["val"],
         calibrated_on=about["calibrated_on"],
     )
     with _moved_when_whole(out) as place:
         save_history(place, data.history, data.day)
         save_checkpoint(place, model, calibration=calibration, metrics=about, card=card)
+    scores: Mapping[str, Any] = about["val"]
     return scores
+
+
+def _scores(model: Model, data: Data, scored: Rows, calibration: Mapping[str, Any], num_resamples: int) -> dict[str, Any]:
+    """Return the scores that a checkpoint states, of its own source and of each other, and how to have the data again."""
+    temperature = calibration["temperature"]
+    val = evaluate(
+        model,
+        scored,
+        temperature,
+        half_widths=calibration.get("body_half_width", {}),
+        offered=data.offered.get("val"),
+        num_resamples=num_resamples,
+    )
+    about = {"val": rounded(val), "data": dict(data.about)}
+    others = {spec: rounded(evaluate(model, halves(rows)[1], temperature)) for spec, rows in data.others.items()}
+    return about | ({"others": others} if others else {})
 
 
 @contextmanager

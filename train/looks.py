@@ -13,7 +13,7 @@ import numpy as np
 from tryon_core.batch import LOOKS
 from tryon_core.errors import ConfigError
 
-from .config import TrainConfig
+from .config import TrainConfig, phase_of
 from .rows import Rows, unknown_like
 
 PART = "garment_image"
@@ -38,15 +38,6 @@ def look_rows(rows: Rows) -> Rows:
 
 def look_config(config: TrainConfig) -> TrainConfig:
     """Return how the first phase is fitted: nothing is hidden, and images move further."""
-    return replace(
-        config,
-        epochs=config.looks_epochs,
-        batch_size=config.looks_batch_size,
-        learning_rate=config.looks_rate,
-        augmentation={PART: config.looks_augmentation},
-        missing={},
-        run_length=1,
-        looks_epochs=0,
-        body_epochs=0,
-        frozen=(),
-    )
+    rate, size = config.looks_rate, config.looks_batch_size
+    alone = phase_of(config, epochs=config.looks_epochs, batch_size=size, learning_rate=rate)
+    return replace(alone, augmentation={PART: config.looks_augmentation}, missing={})

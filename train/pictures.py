@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from tryon_core.batch import Column
 from tryon_core.config import ImageTower
+from tryon_core.encoding import NoPersonError, prepared_image
 from tryon_core.errors import InputError, TooLargeError, UnsupportedImageError
-from tryon_core.person import find_person, frame_mask
-from tryon_core.photo import MAX_BYTES, decode, prepare
+from tryon_core.person import frame_mask
+from tryon_core.photo import MAX_BYTES, decode
 
 from .rows import Array, used_by
 
@@ -77,19 +78,19 @@ def _content(file: str) -> bytes:
 
 def picture(content: bytes, tower: ImageTower) -> Array:
     """Return a picture as serving prepares it."""
-    return prepare(decode(content), tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
+    return prepared_image(content, "photo", tower)
 
 
 def silhouette(content: bytes, tower: ImageTower) -> Array:
-    """Return the mask of the person in a photo.
+    """Return the mask of the person in a photo, as serving prepares it.
 
     Raises:
         InputError: no usable person is in it.
     """
-    person = find_person(decode(content))
-    if person.mask is None:
-        raise InputError(f"expected a photo of one person, got one of which is said: {person.reason}")
-    return frame_mask(person.mask, tower.height, tower.width)
+    try:
+        return prepared_image(content, "person_mask", tower)
+    except NoPersonError as err:
+        raise InputError(f"expected a photo of one person, got one of which is said: {err.detail}") from err
 
 
 def mask(content: bytes, tower: ImageTower) -> Array:
@@ -101,4 +102,7 @@ def mask(content: bytes, tower: ImageTower) -> Array:
     person: npt.NDArray[np.uint8] = (decode(content).mean(axis=2) > 127).astype(np.uint8) * np.uint8(255)
     if not person.any():
         raise InputError("expected a mask with a person in white, got one that is black")
-    return frame_mask(person, tower.height, tower.width)
+    framed = frame_mask(person, tower.height, tower.width)
+    if not framed.any():
+        raise InputError("expected a mask with a person in white, got one with a few specks far apart")
+    return framed

@@ -201,10 +201,15 @@ class Shop:
 
 
 def _folds(rentals: Rentals, mode: str) -> Ids:
-    """Return int64[N], the fold of each event: random ones, or by date, of equal size."""
-    if not mode:
-        return np.random.default_rng(_SEED).integers(0, NUM_FOLDS, len(rentals))
-    return np.arange(len(rentals)) * (2 * NUM_FOLDS) // len(rentals)
+    """Return int64[N], the fold of each event: random ones, or by date, of equal size.
+
+    Of random ones, repeats of a shopper's garment in one size, whose verdict is mostly the same, are in one fold.
+    """
+    if mode:
+        return np.arange(len(rentals)) * (2 * NUM_FOLDS) // len(rentals)
+    shopper, garment = (np.unique(own, return_inverse=True)[1] for own in (rentals.shopper, rentals.garment))
+    repeated = np.unique(np.stack([shopper, garment, rentals.size]), axis=1, return_inverse=True)[1]
+    return np.random.default_rng(_SEED).integers(0, NUM_FOLDS, len(rentals))[repeated]
 
 
 def _legal(folds: Ids, mode: str) -> Iterator[tuple[Ids, Ids]]:

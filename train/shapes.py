@@ -6,14 +6,12 @@ not from orders, and may then stay as it is (`TrainConfig.frozen`) while all els
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from tryon_core.batch import PARTS
 from tryon_core.errors import ConfigError
 
-from .config import TrainConfig
+from .config import TrainConfig, phase_of
 from .rows import Rows, unknown_like
 
 TASK = "body"
@@ -40,13 +38,5 @@ def body_rows(rows: Rows) -> Rows:
 
 def body_config(config: TrainConfig) -> TrainConfig:
     """Return how that phase is fitted."""
-    return replace(
-        config,
-        epochs=config.body_epochs,
-        batch_size=config.body_batch_size,
-        learning_rate=config.body_rate,
-        run_length=1,
-        looks_epochs=0,
-        body_epochs=0,
-        frozen=(),
-    )
+    rate, size = config.body_rate, config.body_batch_size
+    return phase_of(config, epochs=config.body_epochs, batch_size=size, learning_rate=rate)

@@ -106,7 +106,7 @@ def table_parts(
     source = _Source(table, lines, garments, faults, anywhere)
     makers: dict[str, Make] = {}
     for part, name in config.parts.items():
-        if PARTS[part].owner == "derived":
+        if PARTS[part].owner == "derived" or part == "record":  # whose effects of garments no table has
             continue
         tower = config.towers[name]
         if part in (config.own_parts or {}):

@@ -36,6 +36,30 @@ class Refused:
     reason: str
 
 
+class NoPersonError(InputError):
+    """A good image in which no usable person is; `detail` is a sentence of `refusals.REFUSALS`."""
+
+
+def prepared_image(image: bytes, part: str, tower: ImageTower) -> npt.NDArray[Any]:
+    """Return an image file as a tower takes it: uint8[height, width], or uint8[height, width, 3].
+
+    Args:
+        image: a JPEG, PNG or WebP file.
+        part: for `person_mask` a photo, of which the person is taken.
+
+    Raises:
+        InputError: it does not read, or is too large or small.
+        NoPersonError: a person is to be taken, and none is whom a mask can be taken of.
+    """
+    pixels = decode(image)
+    if part != "person_mask":
+        return prepare(pixels, tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
+    person = find_person(pixels)
+    if person.mask is None:
+        raise NoPersonError(person.reason)
+    return frame_mask(person.mask, tower.height, tower.width)
+
+
 @torch.inference_mode()
 def encode_images(model: Model, part: str, images: Sequence[bytes]) -> list[Embedding | Refused | InputError]:
     """Return for each image file, in order, its embedding, or why there is none.
@@ -112,10 +136,8 @@ def _halves(embeddings: torch.Tensor) -> list[Embedding]:
 
 def _prepared(image: bytes, part: str, tower: ImageTower) -> npt.NDArray[Any] | Refused | InputError:
     try:
-        pixels = decode(image)
+        return prepared_image(image, part, tower)
+    except NoPersonError as err:
+        return Refused(err.detail)
     except InputError as err:
         return err
-    if part != "person_mask":
-        return prepare(pixels, tower.height, tower.width, denoise_sigma=tower.denoise_sigma)
-    person = find_person(pixels)
-    return Refused(person.reason) if person.mask is None else frame_mask(person.mask, tower.height, tower.width)

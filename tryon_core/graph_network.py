@@ -44,9 +44,9 @@ class GraphNetwork:
             self._outputs: dict[str, int] = graph["outputs"]
             self._operations: list[Operation] = graph["operations"]
             self._weights = _dense(load_file(path.with_suffix(".safetensors")), graph["sparse"])
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as err:
+            _check(graph, self._weights, path)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as err:
             raise CheckpointError(f"expected a network in {path}.json and .safetensors, got {err!r}") from err
-        _check(self._operations, self._weights, path)
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
@@ -74,13 +74,30 @@ def _dense(stored: Weights, shapes: Mapping[str, Sequence[int]]) -> dict[str, Te
     return weights
 
 
-def _check(operations: Sequence[Operation], weights: Weights, path: Path) -> None:
-    for operation in operations:
-        if operation.get("op") not in OPERATIONS:
-            raise CheckpointError(f"expected operations that are known, got {operation.get('op')!r} in {path}.json")
+def _check(graph: Mapping[str, Any], weights: Weights, path: Path) -> None:
+    """See that every operation is known and whole, and that what it works on is there before it."""
+    there = [graph["input"]]
+    for operation in graph["operations"]:
+        name = operation.get("op") if isinstance(operation, dict) else operation
+        if not isinstance(name, str) or name not in OPERATIONS:
+            raise CheckpointError(f"expected operations that are known, got {name!r} in {path}.json")
+        missing = [key for key in ("in", "out", *_NEEDS[name]) if key not in operation]
+        if missing:
+            raise CheckpointError(f"expected {name} with {', '.join(missing)} in {path}.json, got it without")
+        _check_numbers(operation["in"], there, path)
         for role in ("weight", "bias"):
             if role in operation and operation[role] not in weights:
                 raise CheckpointError(f"expected weight {operation[role]!r} in {path}.safetensors, got none")
+        there.append(int(operation["out"]))
+    if not isinstance(graph["outputs"], dict):
+        raise CheckpointError(f"expected outputs by name in {path}.json, got {graph['outputs']!r}")
+    _check_numbers([*graph["outputs"].values()], there, path)
+
+
+def _check_numbers(numbers: Any, there: Sequence[Any], path: Path) -> None:
+    unknown = [number for number in numbers if number not in there] if isinstance(numbers, list) else [numbers]
+    if unknown:
+        raise CheckpointError(f"expected numbers of values that are there by then, got {unknown[0]!r} in {path}.json")
 
 
 def _convolve(operation: Operation, weights: Weights, images: Tensor, groups: int) -> Tensor:
@@ -144,3 +161,16 @@ OPERATIONS: dict[str, Callable[..., Tensor]] = {
     "logistic": lambda operation, weights, values: values.sigmoid(),
 }
 """Name of an operation to what computes it from the operation, the weights and its inputs."""
+_CONVOLUTION = ("weight", "bias", "stride", "same", "activation")
+_NEEDS: dict[str, tuple[str, ...]] = dict.fromkeys(OPERATIONS, ()) | {
+    "conv_2d": _CONVOLUTION,
+    "depthwise_conv_2d": _CONVOLUTION,
+    "add": ("activation",),
+    "pad": ("padding",),
+    "max_pool_2d": ("size", "stride", "same"),
+    "resize_bilinear": ("size",),
+    "depth_to_space": ("block",),
+    "reshape": ("shape",),
+    "concatenation": ("axis",),
+}
+"""Name of an operation to what it needs besides `in` and `out`."""

@@ -20,6 +20,8 @@ FRAME_MARGIN = 0.04
 """Free border of a framed mask, as a share of its height."""
 _LEAST_SHARE = 0.03
 """A region of the mask that is smaller, as a share of the largest, is no part of the person."""
+_MOST_PX = 4096
+"""Longer side of a frame in a mask's own pixels; masks of which it would be longer are averaged down first."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def frame_mask(mask: Mask, height: int, width: int) -> Mask:
     a frame this small would be told to a few percent only.
 
     Args:
-        mask: uint8[H, W], over half of its largest value where the person is; an empty one stays empty.
+        mask: uint8[H, W], over half of its largest value where the person is; an empty one stays empty, and so does one of
+            specks too far apart for any to be seen in a frame.
     """
     inside = mask > mask.max(initial=0) // 2
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
@@ -70,10 +73,20 @@ def frame_mask(mask: Mask, height: int, width: int) -> Mask:
     crop = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     tall, wide = crop.shape
     scale = min(height * (1 - 2 * FRAME_MARGIN) / tall, width / wide)
+    crop = crop.astype(np.uint8) * np.uint8(255)
+    shrink = int(np.ceil(max(height, width) / scale / _MOST_PX))
+    if shrink > 1:
+        crop, tall, wide, scale = _averaged(crop, shrink), tall / shrink, wide / shrink, scale * shrink
     beyond = (height / scale - tall) / 2, (width / scale - wide) / 2  # of the frame over the person, in the mask's pixels
     pad = [int(np.ceil(max(side, 0.0))) + 1 for side in beyond]
-    padded = np.pad(crop, [(side, side) for side in pad]).astype(np.uint8) * np.uint8(255)
+    padded = np.pad(crop, [(side, side) for side in pad])
     top, left = pad[0] - beyond[0], pad[1] - beyond[1]
     box = (left, top, left + width / scale, top + height / scale)
     framed = Image.fromarray(padded).resize((width, height), Image.Resampling.BILINEAR, box)
     return np.asarray(framed)
+
+
+def _averaged(crop: Mask, shrink: int) -> Mask:
+    """Return means of squares of `shrink` pixels, from the upper left on; empty beyond the border."""
+    beyond = [(0, -side % shrink) for side in crop.shape]
+    return np.asarray(Image.fromarray(np.pad(crop, beyond)).reduce(shrink))

@@ -39,6 +39,7 @@ _GROWTH = (0.75, 1.06)
 _SHIFT = 0.12
 """Between which shares of its radius a body's circle may turn out to be, and how far off, without another look."""
 _FARTHER_OFF = 1.5
+_LEAST_RADIUS_PX = 1.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class Circle:
     def radius_px(self) -> float:
         """From the hips to the head's top or the feet, whichever is farther."""
         return float(np.hypot(*(self.reach - self.hips)))
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it has a size and a place; a network whose picture is not of this world may tell of none."""
+        return bool(_LEAST_RADIUS_PX <= self.radius_px < np.inf and np.isfinite(self.hips).all())
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ class PoseModel:
     def pose(self, photo: RGB, person: Detection) -> Pose:
         """Return landmarks and mask of one person in a photo, uint8[H, W, 3]; a badly aimed look is followed by another."""
         seen = self._look(photo, person.circle)
-        return self._look(photo, seen.circle) if _badly_aimed(seen) else seen
+        return self._look(photo, seen.circle) if seen.presence > 0 and _badly_aimed(seen) else seen
 
     def warm_up(self) -> None:
         """Run both networks once: the first run lays out memory and takes twice as long."""
@@ -139,6 +145,8 @@ class PoseModel:
         self._landmarks(torch.zeros(1, 3, VIEW_PX, VIEW_PX))
 
     def _look(self, photo: RGB, circle: Circle) -> Pose:
+        if not circle.is_any:
+            return _nobody(circle)
         view = _view(circle)
         upright = _seen(photo, view)
         outputs = self._landmarks(_tensor(upright))
@@ -173,6 +181,12 @@ def _detection(score: float, places: Floats, anchor: Floats, side: int, corner: 
     box = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2]) * side - np.tile(corner, 2)
     hips, reach = ((place + anchor) * side - corner for place in places[2:4])
     return Detection(score, box, Circle(hips, reach))
+
+
+def _nobody(circle: Circle) -> Pose:
+    """Return what is seen where there is nothing to look at: an empty mask, and no presence."""
+    black = np.zeros((VIEW_PX, VIEW_PX, 3), np.uint8)
+    return Pose(0.0, np.zeros((LANDMARKS, 2)), np.zeros(LANDMARKS), circle, black, black[..., 0], np.eye(3))
 
 
 def _tensor(image: Image.Image) -> torch.Tensor:

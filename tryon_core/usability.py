@@ -17,7 +17,7 @@ _LEAST_PRESENCE = 0.5
 _RIVAL = 0.8
 """Another person counts from this share of the largest one's size."""
 _LEAST_PX = 160
-"""Of a body's height: below, an outline is coarser than what the encoder sees of it."""
+"""Of a body's length: below, an outline is coarser than what the encoder sees of it."""
 _MOST_LEAN = 0.35
 """Of the trunk, radians."""
 _LEAST_LEG = 0.4
@@ -49,13 +49,13 @@ def is_alone(chosen: Detection, people: Sequence[Detection]) -> bool:
 
 def fault_of(pose: Pose, height: int, width: int, *, alone: bool) -> str:
     """Return the first code of `REFUSALS` that holds for a person in a photo of a size, or an empty string."""
-    if pose.presence < _LEAST_PRESENCE or not (pose.mask >= 128).any():
+    if not pose.presence >= _LEAST_PRESENCE or not (pose.mask >= 128).any():
         return "no_person"
     if not alone:
         return "several"
     checks: dict[str, Callable[[], bool]] = {
         "not_full_body": lambda: not _is_whole(pose, height, width),
-        "too_small": lambda: float(np.ptp(pose.points[:, 1])) < _LEAST_PX,
+        "too_small": lambda: _length_px(pose) < _LEAST_PX,
         "not_upright": lambda: not _is_upright(pose.points),
         "not_facing": lambda: not _is_facing(pose.points),
         "not_sharp": lambda: steepness(pose.upright, pose.mask) < _LEAST_STEEPNESS,
@@ -92,6 +92,12 @@ def _is_whole(pose: Pose, height: int, width: int) -> bool:
     inside = (pose.points[needed] >= 0).all() and (pose.points[needed] <= [width, height]).all()
     shoulders, nose = _middle(pose.points, _SHOULDERS), pose.points[_NOSE]
     return bool(inside and (pose.present[needed] >= _LEAST_PRESENCE).all() and (nose + 0.35 * (nose - shoulders))[1] >= 0)
+
+
+def _length_px(pose: Pose) -> float:
+    """Return how long a body is from its highest landmark to its lowest, as it is turned, in pixels of the photo."""
+    down = pose.view[:2, 1]
+    return float(np.ptp(pose.points @ down) / np.hypot(*down))
 
 
 def _is_upright(points: Floats) -> bool:

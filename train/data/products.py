@@ -62,20 +62,30 @@ def render_product(
     ImageDraw.Draw(mask).polygon(_placed(_mirrored(half), side), fill=255)
     cloth = weave_cloth(base, pattern, weave, side, rng)
     _sew(cloth, category, half, _STITCH if weave == "denim" else _ink(base), side, rng)
-    cloth = _rounded(cloth, mask)
+    return _photographed(_hung(_rounded(cloth, mask), mask, rng), rng)
+
+
+def _hung(cloth: Image.Image, mask: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return a cloth a little askew before a backdrop, on which it throws a shadow; at half its size."""
+    side = cloth.width
     turn = float(rng.normal(0, 2.5))
     moved = (round(rng.normal(0, 0.01) * side), round(rng.normal(0, 0.01) * side))
     wall = _backdrop(side, rng)
     hung = mask.rotate(turn, translate=moved)
     shade = (
         hung.reduce(2)
-        .filter(ImageFilter.GaussianBlur(size / 50))
+        .filter(ImageFilter.GaussianBlur(side / 100))
         .point(lambda value: int(value * 0.24))
         .resize((side, side))
     )
     wall.paste((70, 70, 76), (round(rng.uniform(-0.012, 0.014) * side), side // 70), shade)
     wall.paste(cloth.rotate(turn, translate=moved), (0, 0), hung)
-    photo = np.asarray(wall.reduce(2), dtype=np.float32)
+    return wall.reduce(2)
+
+
+def _photographed(scene: Image.Image, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Return a scene as a camera has it, in light of some tone and with noise."""
+    photo = np.asarray(scene, dtype=np.float32)
     tone = (rng.uniform(0.93, 1.03) + rng.normal(0, 0.008, 3)).astype(np.float32)
     noise = rng.standard_normal(photo.shape, dtype=np.float32)
     return (photo * tone + 1.5 * noise).clip(0, 255).astype(np.uint8)
