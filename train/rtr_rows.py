@@ -44,13 +44,16 @@ def rtr_config(config: TrainConfig) -> TrainConfig:
     if "history" in parts:
         parts["record"] = "record"
     towers = {name: tower for name, tower in model.towers.items() if name in parts.values()}
+    for name, tower in towers.items():
+        if isinstance(tower, TextTower):  # what words say of the body is in the record, too
+            towers[name] = replace(tower, width=min(tower.width, 32), embedding_dim=min(tower.embedding_dim, 32))
     if "record" in parts:
-        towers["record"] = NumbersTower(embedding_dim=64, hidden=64)
+        towers["record"] = NumbersTower(embedding_dim=96, hidden=192)
     tasks = {name: weight for name, weight in {"match": 0.05, "fit": 1.0, "body": 0.05}.items() if name in model.tasks}
-    fusion = replace(model.fusion, weights=None, dropout=0.2)
+    fusion = replace(model.fusion, weights=None, width=160, depth=1, dropout=0.2, members=2)
     missing = {"shopper_words": 0.02, "garment_words": 0.02, "size": 0.01, "history": 0.02, "record": 0.02}
     model = replace(model, parts=parts, towers=towers, tasks=tasks, fusion=fusion)
-    return replace(config, model=model, missing=missing, epochs=4, batch_size=512)
+    return replace(config, model=model, missing=missing, epochs=6, batch_size=512)
 
 
 def rtr_data(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:
