@@ -26,6 +26,14 @@ def test_fixed_weights_read_back_from_json() -> None:
     assert ModelConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
+def test_members_read_back_from_json_and_are_one_where_it_has_none() -> None:
+    config = dataclasses.replace(preset("tiny"), fusion=FusionConfig(members=3))
+    data = json.loads(json.dumps(config.to_json()))
+    assert ModelConfig.from_json(data) == config
+    del data["fusion"]["members"]
+    assert ModelConfig.from_json(data).fusion.members == 1
+
+
 def test_what_json_leaves_out_has_its_default() -> None:
     data = {"name": "x", "parts": {"garment_words": "t"}, "towers": {"t": {"type": "text", "encoder": "gru"}}}
     config = ModelConfig.from_json(data)
@@ -64,6 +72,9 @@ def changed(*path: str, value: Any) -> dict[str, Any]:
         (("fusion", "num_heads"), 5, "divisible by 5 heads"),
         (("fusion", "width"), "wide", "expected a complete FusionConfig"),
         (("fusion", "depth"), -1, "depth from 0"),
+        (("fusion", "members"), 0, "members from 1 to 1000, got 0"),
+        (("fusion", "members"), 1001, "members from 1 to 1000, got 1001"),
+        (("fusion", "members"), 2.5, "members from 1 to 1000, got 2.5"),
         (("fusion", "dropout"), 1.0, r"dropout in \[0, 1\)"),
         (("fusion", "weights"), {"size": 1.0}, "need kind weighted"),
         (("towers", "text", "rows"), 100, "at least 65536 rows"),

@@ -6,7 +6,7 @@ import torch
 
 from tryon_core.config import FUSIONS, FusionConfig
 from tryon_core.errors import ConfigError
-from tryon_core.fusion import Fusion, attention, average, concat, interactions, weighted
+from tryon_core.fusion import Fusion, Members, attention, average, build_fusion, concat, interactions, weighted
 
 EMBEDDINGS = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 3, 8)).astype(np.float32))
 PRESENT = torch.tensor([[True, True, True], [True, False, True], [False, True, False], [False, False, False]])
@@ -206,3 +206,54 @@ def test_a_fusion_that_weighs_no_parts_refuses_factors() -> None:
         ConfigError, match=r"expected a fusion that weighs parts \(average, weighted, attention\), got concat"
     ):
         built("concat").emphasise(FACTORS)
+
+
+def ensemble(kind: str = "concat", members: int = 3) -> Members:
+    torch.manual_seed(0)
+    config = FusionConfig(kind=kind, width=8, num_heads=2, depth=1, interactions=True, members=members)
+    fusion = build_fusion(config, DIMS, (["photo", "words"], ["size"]))
+    assert isinstance(fusion, Members)
+    return fusion
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
+def test_members_answer_with_the_mean_of_what_each_of_them_would_say_and_differ(kind: str) -> None:
+    fusion, given = ensemble(kind).eval(), parts()
+    own = [member(given) for member in fusion.members]
+    torch.testing.assert_close(fusion(given), (own[0] + own[1] + own[2]) / 3)
+    assert (own[0] - own[1]).abs().max() > 1e-3
+    row_of = torch.tensor([3, 0, 0, 2, 1])
+    torch.testing.assert_close(fusion.of_rows(given, row_of), fusion(given)[row_of])
+
+
+def test_in_training_a_row_is_answered_by_one_member_alone_in_turn() -> None:
+    fusion, given = ensemble().train(), parts()
+    row_of = torch.tensor([0, 0, 0, 2, 1])
+    told = fusion.of_rows(given, row_of)
+    for row, (seen, member) in enumerate(zip([0, 0, 0, 2, 1], [0, 1, 2, 0, 1], strict=True)):
+        torch.testing.assert_close(told[row], fusion.members[member](given)[seen])
+    told[1].square().sum().backward()
+    learnt = [any(p.grad is not None and p.grad.any() for p in member.parameters()) for member in fusion.members]
+    assert learnt == [False, True, False]
+
+
+def test_one_member_is_a_fusion_with_the_names_and_the_weights_that_it_always_had() -> None:
+    config = FusionConfig(width=8, depth=1)
+    torch.manual_seed(3)
+    one = build_fusion(config, DIMS).state_dict()
+    torch.manual_seed(3)
+    always = Fusion(config, DIMS).state_dict()
+    assert list(one) == list(always)
+    assert all(torch.equal(one[name], always[name]) for name in one)
+    assert set(ensemble().state_dict()) == {
+        f"members.{place}.{name}" for place in range(3) for name in built("concat", interactions=True).state_dict()
+    }
+
+
+def test_factors_reach_every_member() -> None:
+    fusion, given = ensemble("average").eval(), parts()
+    before = [member(given) for member in fusion.members]
+    fusion.emphasise(FACTORS)
+    assert all((member(given) - old)[0].abs().max() > 1e-4 for member, old in zip(fusion.members, before, strict=True))
+    with pytest.raises(ConfigError, match="expected a fusion that weighs parts"):
+        ensemble("concat").emphasise(FACTORS)

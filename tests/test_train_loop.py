@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from torch import nn
 
 from tests.synthetic import make_rows
 from train.config import TrainConfig, with_choices
@@ -96,6 +97,25 @@ def test_a_run_repeats_exactly_and_another_seed_does_not(tiny_rows: Rows) -> Non
     assert losses(events) == losses(again) != losses(other)
     for name, tensor in one.state_dict().items():
         assert torch.equal(tensor, two.state_dict()[name]), name
+
+
+def test_every_member_of_a_fusion_learns_by_a_step_and_their_mean_answers(tiny_rows: Rows) -> None:
+    tiny = preset("tiny")
+    model_config = replace(tiny, fusion=replace(tiny.fusion, members=3))
+    config = TrainConfig(model=model_config, epochs=1, batch_size=24, **PLAIN)
+    rows = tiny_rows.take(np.arange(24))
+    model, _ = fitted(rows, config)
+    before = build_model(config, rows).state_dict()
+    name = "fusions.pair.members.{}.enter.weight"
+    assert all(not torch.equal(model.state_dict()[name.format(n)], before[name.format(n)]) for n in range(3))
+    members, told = model.fusions["pair"].members, []
+    with torch.no_grad():
+        mean = model.eval()(rows.parts)["fit"]
+        for member in members:
+            model.fusions["pair"].members = nn.ModuleList([member])
+            told.append(model(rows.parts)["fit"])
+    torch.testing.assert_close(torch.stack(told).mean(dim=0), mean)
+    assert (told[0] - told[1]).abs().max() > 1e-3
 
 
 def test_steps_and_epochs_are_told_with_scores_on_the_held_out(tiny_rows: Rows) -> None:

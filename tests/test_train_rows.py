@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tests.synthetic import make_rows
 from train.config import TrainConfig
 from train.data.sim import SimConfig
+from train.pairs import pairs
 from train.perturb import hidden, perturbed, without_charts, without_words
 from train.replay import Line, replay
-from train.rows import Rows, batches, epoch_order, num_batches, used_by
+from train.rows import Rows, batches, epoch_order, num_batches, repeated, used_by
 from train.sources import load_data
 from tryon_core.batch import HISTORY_FIELDS, PARTS, SIZE_FIELDS, Column
 from tryon_core.errors import ConfigError
@@ -45,6 +46,19 @@ def test_a_slice_of_texts_reads_as_the_texts_do() -> None:
     np.testing.assert_array_equal(short.index, [-1, 1, 0])
     np.testing.assert_array_equal(short.values.lengths, [1, 2])
     np.testing.assert_array_equal(short.values.ids, texts.ids[[0, 2], :2])
+
+
+def test_repeated_rows_follow_one_another_and_only_copies_of_one_place_are_pairs(rows: Rows) -> None:
+    outcome, group = np.array([1, 0, 0, 1, 0], dtype=np.float32), np.array([4, 4, -1, 5, 5])
+    some = rows.take(np.arange(5))
+    some = replace(some, targets={**some.targets, "match": outcome}, extra={**some.extra, "pair": group})
+    every = repeated(some, 3)
+    np.testing.assert_array_equal(every.targets["match"], np.repeat(outcome, 3))
+    np.testing.assert_array_equal(every.parts["size"].index, np.repeat(some.parts["size"].index, 3))
+    assert {tuple(map(int, pair)) for pair in zip(*pairs(every.extra["pair"], every.targets["match"]), strict=True)} == {
+        (3 * kept + copy, 3 * returned + copy) for kept, returned in ((0, 1), (3, 4)) for copy in range(3)
+    }
+    assert repeated(some, 1) is some
 
 
 def test_a_slice_may_be_written_to_without_changing_the_whole(rows: Rows) -> None:

@@ -26,7 +26,7 @@ from .optimizer import build_optimizer, build_schedule
 from .pairs import pair_losses
 from .perturb import perturbed
 from .progress import Epoch, Listener, Step
-from .rows import Rows, batches, epoch_order, epoch_size, num_batches
+from .rows import Rows, batches, epoch_order, epoch_size, num_batches, repeated
 from .shapes import body_config, body_rows
 from .warm import warm_start
 
@@ -179,6 +179,7 @@ def _step(
     forward: nn.Module, batch: Rows, config: TrainConfig, optimizer: torch.optim.Optimizer, world: int
 ) -> dict[str, float]:
     weights = {**config.model.tasks, "pair": config.pair_weight}
+    batch = repeated(batch, config.model.fusion.members)
     raw = {part: column for part, column in batch.parts.items() if part not in config.frozen}
     ready = {part: column for part, column in batch.parts.items() if part in config.frozen}
     losses = losses_of(forward(raw, ready), batch, weights, world)

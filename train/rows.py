@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +69,18 @@ def halves(rows: Rows) -> tuple[Rows, Rows]:
     if not told_apart(apart):
         return rows, rows
     return rows.take(np.flatnonzero(apart)), rows.take(np.flatnonzero(~apart))
+
+
+def repeated(rows: Rows, times: int) -> Rows:
+    """Return each row so many times in succession, as a fusion's members take turns; pairs are of one member's copies."""
+    if times == 1:
+        return rows
+    every = rows.take(np.repeat(np.arange(len(rows)), times))
+    pair = every.extra.get("pair")
+    if pair is None:
+        return every
+    own = np.where(pair < 0, pair, pair * times + np.arange(len(every)) % times)
+    return replace(every, extra={**every.extra, "pair": own})
 
 
 def told_apart(calibrate: Array) -> bool:

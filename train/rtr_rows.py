@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tryon_core.batch import FIT_CLASSES, HISTORY_FIELDS, MEASUREMENTS, RECORD_FIELDS, SIZE_FIELDS, TOLD_FIELDS, Column
-from tryon_core.config import ModelConfig, NumbersTower, TextTower
+from tryon_core.config import ModelConfig, NumbersTower, TextTower, Tower
 from tryon_core.errors import ConfigError, expected_one_of
 from tryon_core.history import Counts, History, HistoryConfig, Key
 from tryon_core.record import MAX_LINES, Effects, Floats, Lines, record
@@ -43,14 +43,22 @@ def rtr_config(config: TrainConfig) -> TrainConfig:
     parts = {name: tower for name, tower in model.parts.items() if name in (*_TEXTS, "size", "history")}
     if "history" in parts:
         parts["record"] = "record"
-    towers = {name: tower for name, tower in model.towers.items() if name in parts.values()}
+    width = model.fusion.width
+    towers = {name: _narrow(tower) for name, tower in model.towers.items() if name in parts.values()}
     if "record" in parts:
-        towers["record"] = NumbersTower(embedding_dim=64, hidden=64)
+        towers["record"] = NumbersTower(embedding_dim=3 * width // 4, hidden=3 * width // 2)
     tasks = {name: weight for name, weight in {"match": 0.05, "fit": 1.0, "body": 0.05}.items() if name in model.tasks}
-    fusion = replace(model.fusion, weights=None, dropout=0.2)
+    fusion = replace(model.fusion, weights=None, width=5 * width // 4, depth=1, dropout=0.2, members=2)
     missing = {"shopper_words": 0.02, "garment_words": 0.02, "size": 0.01, "history": 0.02, "record": 0.02}
     model = replace(model, parts=parts, towers=towers, tasks=tasks, fusion=fusion)
-    return replace(config, model=model, missing=missing, epochs=4, batch_size=512)
+    return replace(config, model=model, missing=missing, epochs=6, batch_size=512)
+
+
+def _narrow(tower: Tower) -> Tower:
+    """Return a tower of words at half its width: what they say of the body is in the record, too."""
+    if not isinstance(tower, TextTower):
+        return tower
+    return replace(tower, width=tower.width // 2, embedding_dim=tower.embedding_dim // 2)
 
 
 def rtr_data(config: ModelConfig, argument: str, options: SimConfig, splits: Sequence[str]) -> Data:

@@ -133,10 +133,14 @@ class FusionConfig:
     interactions: bool = False
     """Whether products of the shopper's and the garment's parts join the fused; see `fusion.interactions`."""
     dropout: float = 0.0
+    members: int = 1
+    """Fusions of independent weights whose features are averaged; see `fusion.Members`."""
 
     def __post_init__(self) -> None:
         _require(self.kind in FUSIONS, expected_one_of("fusion", self.kind, FUSIONS))
         _require(min(self.width, self.num_heads) > 0, "expected width and num_heads over 0")
+        whole = isinstance(self.members, int) and 1 <= self.members <= MAX_DEPTH
+        _require(whole, f"expected members from 1 to {MAX_DEPTH}, got {self.members}")
         _require(0 <= self.depth <= MAX_DEPTH, f"expected depth from 0 to {MAX_DEPTH}, got {self.depth}")
         _require(0 <= self.dropout < 1, f"expected dropout in [0, 1), got {self.dropout}")
         _require(self.width % self.num_heads == 0, f"expected width {self.width} divisible by {self.num_heads} heads")

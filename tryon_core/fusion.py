@@ -18,6 +18,13 @@ EMPHASISABLE = ("average", "weighted", "attention")
 """Kinds of fusion in which a part has a weight; in `concat` a layer behind it reads every part by weights of its own."""
 
 
+def build_fusion(
+    config: FusionConfig, dims: Mapping[str, int], sides: tuple[Sequence[str], Sequence[str]] = ((), ())
+) -> Fusion | Members:
+    """Return a fusion, or several as one where the config wants `members`; see `Fusion` for what it takes."""
+    return Fusion(config, dims, sides) if config.members == 1 else Members(config, dims, sides)
+
+
 def concat(embeddings: Tensor, present: Tensor) -> Tensor:
     """Return float32[B, N * D], z = [e_1; …; e_N], a missing part as zeros.
 
@@ -147,6 +154,16 @@ class Fusion(nn.Module):
         normed: Tensor = self.norm(features)
         return normed
 
+    def of_rows(self, parts: Mapping[str, tuple[Tensor, Tensor]], row_of: Tensor) -> Tensor:
+        """Return float32[N, width], what each row sees fused, where several see the same.
+
+        Args:
+            parts: see `forward`.
+            row_of: int64[N], the place of what each row sees among B.
+        """
+        fused: Tensor = self(parts)[row_of]
+        return fused
+
     def _brought(self, to_width: nn.ModuleDict, parts: Mapping[str, tuple[Tensor, Tensor]], num_rows: int) -> Tensor:
         """Return float32[B, N, width], every part brought to one width; zeros for one left out."""
         zeros = self.enter.weight.new_zeros(num_rows, self.config.width)
@@ -162,6 +179,55 @@ class Fusion(nn.Module):
             return attention(query, embeddings, present, self.config.num_heads, self.emphasis)
         weights = self.log_weights.exp()
         return weighted(embeddings, present, weights if self.emphasis is None else weights * self.emphasis)
+
+
+class Members(nn.Module):
+    """Several fusions of the same parts, whose features are averaged; a linear head then answers with their mean logits.
+
+    An ensemble (Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation, 2017) that shares towers
+    and heads. Each member is fitted on its own answers: of the average alone, members would become parts of one fusion.
+
+    Args:
+        config: of each of them.
+        dims: see `Fusion`, as `sides`.
+    """
+
+    def __init__(
+        self, config: FusionConfig, dims: Mapping[str, int], sides: tuple[Sequence[str], Sequence[str]] = ((), ())
+    ) -> None:
+        super().__init__()
+        self.names = tuple(dims)
+        self.members = nn.ModuleList(Fusion(config, dims, sides) for _ in range(config.members))
+
+    def emphasise(self, weights: Mapping[str, float]) -> None:
+        """Emphasise in every member, see `Fusion.emphasise`.
+
+        Raises:
+            ConfigError: the kind of fusion weighs no parts.
+        """
+        for member in self.members:
+            assert isinstance(member, Fusion)
+            member.emphasise(weights)
+
+    def forward(self, parts: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
+        """Return float32[B, width], the members' mean; see `Fusion.forward`."""
+        return self._every(parts).mean(dim=1)
+
+    def of_rows(self, parts: Mapping[str, tuple[Tensor, Tensor]], row_of: Tensor) -> Tensor:
+        """Return float32[N, width], what row i sees fused; in training by member i mod `members` alone.
+
+        Args:
+            parts: see `Fusion.forward`.
+            row_of: int64[N], the place of what each row sees among B.
+        """
+        if not self.training:
+            fused: Tensor = self(parts)[row_of]
+            return fused
+        return self._every(parts)[row_of, torch.arange(len(row_of), device=row_of.device) % len(self.members)]
+
+    def _every(self, parts: Mapping[str, tuple[Tensor, Tensor]]) -> Tensor:
+        """Return float32[B, members, width]."""
+        return torch.stack([member(parts) for member in self.members], dim=1)
 
 
 class _Residual(nn.Module):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .batch import CHART, EASE_FIELDS, LOOK_TASKS, MEASUREMENTS, SIZE_FIELDS, Column, part_named
 from .config import ImageTower, ModelConfig, NumbersTower, TextTower
 from .errors import ConfigError, expected_one_of
-from .fusion import Fusion
+from .fusion import Fusion, Members, build_fusion
 from .image_encoder import ImageEncoder
 from .numbers_encoder import NumbersEncoder
 from .tasks import TASKS, Classes, View, ease, register_task, verdict
@@ -51,7 +51,9 @@ class Model(nn.Module):
         if "verdict" in config.parts and not {"fit", "match", *LOOK_TASKS} <= {*config.tasks}:
             raise ConfigError(f"expected tasks fit, match, {', '.join(LOOK_TASKS)} with part verdict, which joins them")
         views = [view for view in dict.fromkeys(self.view(task) for task in config.tasks) if view != "verdict"]
-        self.fusions = nn.ModuleDict({view: Fusion(config.fusion, self._dims(view), self._sides(view)) for view in views})
+        self.fusions = nn.ModuleDict(
+            {view: build_fusion(config.fusion, self._dims(view), self._sides(view)) for view in views}
+        )
         self.heads = nn.ModuleDict({task: nn.Linear(self._width(task), TASKS[task].num_outputs) for task in config.tasks})
 
     def encode(self, part: str, values: Any) -> Tensor:
@@ -124,7 +126,7 @@ class Model(nn.Module):
         Raises:
             ConfigError: the kind of fusion weighs no parts, or no part that is fused has that name.
         """
-        fusions = [fusion for fusion in self.fusions.values() if isinstance(fusion, Fusion)]
+        fusions = [fusion for fusion in self.fusions.values() if isinstance(fusion, Fusion | Members)]
         fused = {name for fusion in fusions for name in fusion.names}
         for name in weights:
             if name not in fused:
@@ -162,7 +164,7 @@ class Model(nn.Module):
     def _fused(self, view: str, embedded: Embedded, num_rows: int) -> Tensor:
         """Fuse a view's parts once per distinct combination of them, then give each row its own."""
         fusion = self.fusions[view]
-        assert isinstance(fusion, Fusion)
+        assert isinstance(fusion, Fusion | Members)
         device = next(self.parameters()).device
         names = [name for name in fusion.names if name in embedded]
         index = torch.stack([torch.full((num_rows,), -1, device=device), *(embedded[n][1] for n in names)], dim=1)
@@ -171,8 +173,7 @@ class Model(nn.Module):
         for column, name in enumerate(names, start=1):
             chosen = distinct[:, column]
             parts[name] = (embedded[name][0][chosen.clamp_min(0)], chosen >= 0)
-        fused: Tensor = fusion(parts)[row_of]
-        return fused
+        return fusion.of_rows(parts, row_of)
 
     def _tower(self, name: str) -> nn.Module:
         tower = self.config.towers[name]
