@@ -130,6 +130,7 @@ def test_the_photo_of_a_wider_person_moves_the_size_up(
     assert np.mean([place[i] > place[j] for i, j in pairs]) > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.xfail(
     reason="the shipped weights are older than the shop that they are calibrated on: over its people they deviate by 0.08 only"
 )

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from tests.tables import Lines, loader, many, write
-from train import pictures
 from train.__main__ import main
 from train.data.reasons import read_reasons
 from train.data.sim import SimConfig
 from train.rows import Rows
 from train.sources import Data, load_data
+from tryon_core import encoding
 from tryon_core.batch import COLOURS, FIT_CLASSES, HISTORY_FIELDS, MEASUREMENTS, SIZE_FIELDS
 from tryon_core.errors import ConfigError
 from tryon_core.person import frame_mask
@@ -187,8 +187,8 @@ def test_pictures_are_decoded_once_and_those_that_do_not_read_are_told_by_line(
     load: Callable[..., Data], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[int] = []
-    plain = pictures.decode
-    monkeypatch.setattr(pictures, "decode", lambda content: decoded.append(len(content)) or plain(content))
+    plain = encoding.decode
+    monkeypatch.setattr(encoding, "decode", lambda content: decoded.append(len(content)) or plain(content))
     for name, colour in (("one", "red"), ("two", "blue")):
         Image.new("RGB", (64, 48), colour).save(tmp_path / f"{name}.png")
     (tmp_path / "broken.png").write_bytes((tmp_path / "one.png").read_bytes()[:60])
