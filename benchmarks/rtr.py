@@ -2,7 +2,7 @@
 
 `python -m benchmarks.rtr --data DIR --checkpoints A B C [--by-date D E F]` fits LightGBM on the same events and folds, its
 size and rounds chosen on a tenth of train in the role of val, and prints mean one-vs-rest AUC, NLL and ECE with 95 %
-intervals of a paired bootstrap over val rows. `--vocabulary` measures instead what hashing words costs.
+intervals of a paired bootstrap over val's shoppers. `--vocabulary` measures instead what hashing words costs.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from train.config import TrainConfig
 from train.data.sim import SimConfig
 from train.evaluate import raw_outputs
 from train.loop import Place, build_model, fit
+from train.resample import Resamples, gain_intervals
 from train.rows import Rows
 from train.rtr_rows import splits_of
 from train.scores import class_scores
@@ -39,8 +40,8 @@ PUBLISHED_AUC = 0.719
 """K-LF-ML on the test part (Misra et al., RecSys 2018)."""
 RESAMPLES = 1000
 ROUNDS = {"trees, history": 215, "trees, history and record": 134}
-"""Chosen on rows whose history is whole, as val's is. What a fold leaves out of the history of train's own rows tells of
-their verdicts, which deep trees find, so that rows of train itself want many rounds more, and val is told worse.
+"""Chosen on rows whose history is whole, as val's is: rows of train itself, whose history is out of fold, want many rounds
+more, with which val is told worse.
 """
 _TREES = {
     "objective": "multiclass",
@@ -99,7 +100,8 @@ def compare(folder: str, suffix: str, checkpoints: Sequence[str]) -> dict[str, A
     scores = {name: _mean_scores(each, label) for name, each in rows.items()}
     seeds = [class_scores(p, label, FIT_CLASSES) for p in rows["this model"]]
     scores |= {f"this model, {Path(url).name}": own for url, own in zip(checkpoints, seeds, strict=True)}
-    gains = {name: paired(rows["this model"], rows[name], label) for name in rows if name.startswith("trees")}
+    resamples = Resamples(val.extra["shopper"], RESAMPLES)
+    gains = {n: gain_intervals(rows["this model"], rows[n], label, resamples) for n in rows if n.startswith("trees")}
     return {"rows": len(label), "scores": scores, "gain over": gains}
 
 
@@ -109,43 +111,6 @@ def fit_trees(inputs: Mapping[str, Floats], label: Ints, rounds: int) -> Floats:
 
     told = lightgbm.Dataset(inputs["train"], label, categorical_feature=[0, 1, 2])  # the looks come first
     return np.asarray(lightgbm.train(_TREES, told, rounds).predict(inputs["val"]), dtype=np.float64)
-
-
-def paired(ours: Sequence[Floats], theirs: Sequence[Floats], label: Ints) -> dict[str, list[float]]:
-    """Return by score [gain, low, high]: means over the seeds, with the 95 % interval over resampled rows."""
-    rng = np.random.default_rng(0)
-    mine, other = ([_Ranked(p, label) for p in each] for each in (ours, theirs))
-    draws = [np.ones(len(label))] + [
-        np.bincount(rng.integers(0, len(label), len(label)), minlength=len(label)) for _ in range(RESAMPLES)
-    ]
-    gains = np.array([_mean(mine, w) - _mean(other, w) for w in draws])
-    low, high = np.quantile(gains[1:], (0.025, 0.975), axis=0)
-    return {name: [gains[0, i], low[i], high[i]] for i, name in enumerate(("auc_mean", "nll"))}
-
-
-class _Ranked:
-    """Probabilities in the order of each class's, so that a resample is one pass of sums."""
-
-    def __init__(self, probabilities: Floats, label: Ints) -> None:
-        self.loss = -np.log(np.maximum(probabilities[np.arange(len(label)), label], 1e-12))
-        self.ranks = [np.unique(column, return_inverse=True)[1] for column in probabilities.T]
-        self.positive = [label == c for c in range(probabilities.shape[1])]
-
-    def scores(self, weights: npt.NDArray[Any]) -> tuple[float, float]:
-        """Return mean one-vs-rest AUC and NLL of weighted rows."""
-        return float(np.mean([self._auc(r, p, weights) for r, p in zip(self.ranks, self.positive, strict=True)])), float(
-            weights @ self.loss / weights.sum()
-        )
-
-    @staticmethod
-    def _auc(rank: Ints, positive: npt.NDArray[np.bool_], weights: npt.NDArray[Any]) -> float:
-        yes, no = (np.bincount(rank, weights * own) for own in (positive, ~positive))
-        below = np.cumsum(no) - no / 2
-        return float(yes @ below / (yes.sum() * no.sum()))
-
-
-def _mean(each: Sequence[_Ranked], weights: npt.NDArray[Any]) -> Floats:
-    return np.mean([own.scores(weights) for own in each], axis=0)
 
 
 def _mean_scores(each: Sequence[Floats], label: Ints) -> dict[str, float]:
@@ -210,7 +175,7 @@ def print_table(split: str, found: Mapping[str, Any]) -> None:
     for name, own in found["scores"].items():
         print(f"| {name} | {own['auc_mean']:.4f} | {own['nll']:.4f} | {own['ece']:.4f} |")
     for name, gains in found["gain over"].items():
-        told = ", ".join(f"{key} {gain:+.4f} [{low:+.4f}, {high:+.4f}]" for key, (gain, low, high) in gains.items())
+        told = ", ".join(f"{key} {gain:+.4f} [{low:+.4f}, {high:+.4f}]" for key, (gain, (low, high)) in gains.items())
         print(f"\nthis model less {name}: {told}")
 
 

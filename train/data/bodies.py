@@ -24,15 +24,7 @@ SEXES = ("female", "male")
 """What the codes 0 and 1 of `Bodies.sex` stand for."""
 
 SURVEYED = (
-    "height_cm",
-    "weight_kg",
-    "chest_cm",
-    "waist_cm",
-    "hip_cm",
-    "thigh_cm",
-    "inseam_cm",
-    "sleeve_cm",
-    "neck_cm",
+    *MEASUREMENTS,
     "head_breadth_cm",
     "shoulder_breadth_cm",
     "chest_breadth_cm",
