@@ -21,7 +21,7 @@ from train.evaluate import evaluate
 from train.export import check_free, export, rounded
 from train.progress import Display, Epoch, Event, Step, thinned
 from train.sources import Data
-from train.trainer import RunError, check_resources, train_checkpoint
+from train.trainer import RunError, as_seen_by_workers, check_resources, train_checkpoint
 from tryon_core.checkpoint import load_checkpoint
 from tryon_core.errors import ConfigError
 from tryon_core.history import FitEvent, History
@@ -235,6 +235,9 @@ def test_the_card_names_large_groups_for_whom_the_model_is_worse_with_figures() 
     assert "unknown:" not in card
     fair = _card({**metrics, "by_group": {"sex": {"female": groups["female"]}}})
     assert "none is more than 0.03 behind" in fair
+    few = _card({"fit": {"accuracy": 0.9}, "by_group": {"sex": {"female": {"num": 20}}}})
+    assert "none is more than 0.03 behind" in few
+    assert "mean AUC" not in few
 
 
 def test_the_card_tells_intervals_sizes_and_how_many_people_ranges_hold() -> None:
@@ -291,3 +294,16 @@ def test_thinned_events_keep_every_epoch() -> None:
     listen(Epoch(2, 0.4))
     assert sum(isinstance(event, Epoch) for event in seen) == 2
     assert len(seen) <= 3
+
+
+def test_paths_lead_workers_to_the_same_files_from_whatever_folder_they_run_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = preset("tiny")
+    assert as_seen_by_workers(TrainConfig(model=model, init="runs/base")).init == str(tmp_path / "runs" / "base")
+    assert as_seen_by_workers(TrainConfig(model=model, init="memory://base")).init == "memory://base"
+    file = as_seen_by_workers(TrainConfig(model=model, pretrained="weights.safetensors"))
+    assert file.pretrained == str(tmp_path / "weights.safetensors")
+    for config in (TrainConfig(model=model), TrainConfig(model=model, pretrained="package")):
+        assert as_seen_by_workers(config) == config

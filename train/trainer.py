@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tryon_core.cli import root_line
 from tryon_core.errors import ConfigError
 from tryon_core.model import Model
 
+from .backbones import PACKAGED
 from .config import TrainConfig
 from .export import check_free, export
 from .loop import Place, build_model, fit
@@ -82,6 +84,16 @@ def check_resources(config: TrainConfig, resources: Mapping[str, float]) -> None
             raise ConfigError(f"expected at most {has} workers on a cluster of {has} {name}s, got {config.num_workers}")
 
 
+def as_seen_by_workers(config: TrainConfig) -> TrainConfig:
+    """Return a config whose paths lead to the same files from a worker, which runs in a folder of its own."""
+
+    def whole(path: str) -> str:
+        return os.path.abspath(path) if path and "://" not in path else path
+
+    pretrained = config.pretrained if config.pretrained == PACKAGED else whole(config.pretrained)
+    return replace(config, init=whole(config.init), pretrained=pretrained)
+
+
 @contextmanager
 def cluster(config: TrainConfig) -> Iterator[None]:
     """Join the cluster that this process is in, or start one for as long as it is needed.
@@ -103,7 +115,7 @@ def cluster(config: TrainConfig) -> Iterator[None]:
 def _run(config: TrainConfig, data: Data, listener: Listener, storage: str) -> dict[str, torch.Tensor]:
     events = Queue(actor_options={"num_cpus": 0})
     loop_config = {
-        "config": config,
+        "config": as_seen_by_workers(config),
         "train": ray.put(data.splits["train"]),
         "val": ray.put(data.splits["val"]),
         "events": events,
