@@ -197,7 +197,7 @@ def _groups(metrics: Mapping[str, Any]) -> str:
         return "Of no group was the score told apart."
     against = (
         f"Against a mean AUC of fit of {metrics['fit']['auc_mean']:.3f} over all rows, among "
-        if "fit" in metrics
+        if "auc_mean" in metrics.get("fit", {})  # which few rows without one of the classes have not
         else "Among "
     )
     among = f"groups of {LARGE:,} or more by {', '.join(by_group)}"
