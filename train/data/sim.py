@@ -44,7 +44,7 @@ class SimConfig:
     """How large a shop is drawn, and from which seed."""
 
     seed: int = 0
-    shoppers: int = 20_000
+    shoppers: int = 40_000
     garments: int = 2_000
     brands: int = 60
     cameras: int = 40
