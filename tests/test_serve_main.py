@@ -237,7 +237,7 @@ def test_an_interrupt_during_the_start_ends_it(places: dict[str, str], tmp_path:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130, log.read_text()
-        assert log.read_text() == ""
+        assert "Traceback" not in log.read_text()
         assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
     finally:
         process.kill()
