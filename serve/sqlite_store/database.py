@@ -107,7 +107,7 @@ class Database:
                 with _told():
                     db = db or self.connect()
                     results = self._group(db, job, jobs)
-            except BaseException as err:
+            except Exception as err:  # noqa: BLE001 - those who wait are told
                 for _, future, _ in jobs or [job]:
                     _settle(future, err, None)
                 continue

@@ -43,7 +43,7 @@ class SqliteGarments:
 
         def patched(db: sqlite3.Connection) -> GarmentRecord | None:
             kept = _many(db, [garment_id]).get(garment_id)
-            _require(if_match, kept and kept.etag)
+            _require(if_match, kept.etag if kept else None)
             if kept is None:
                 return None
             changed = kept.patched(in_stock or {}, price, now)
@@ -109,8 +109,8 @@ class SqliteEmbeddings:
     async def lacking(self, part: str, encoder: str, cursor: str = "", limit: int = 100) -> tuple[list[GarmentRecord], str]:
         """See `store.Embeddings`."""
         query = (
-            "SELECT g.record FROM garments g LEFT JOIN embeddings e ON e.part = ?1 AND e.encoder = ?2 AND e.garment_id = g.id "
-            "WHERE g.id > ?3 AND g.contents ->> ('$.' || ?1) IS NOT NULL "
+            "SELECT g.record FROM garments g "
+            "LEFT JOIN embeddings e ON e.part = ?1 AND e.encoder = ?2 AND e.garment_id = g.id WHERE g.id > ?3 AND g.contents ->> ('$.' || ?1) IS NOT NULL "
             "AND e.content IS NOT g.contents ->> ('$.' || ?1) ORDER BY g.id LIMIT ?4"
         )
         rows = await self._database.read(lambda db: db.execute(query, (part, encoder, cursor, limit)).fetchall())

@@ -100,7 +100,7 @@ class SqliteLines:
 
     async def seed(self, rows: Iterable[tuple[str, str, Sequence[float]]], *, day: float) -> bool:
         """See `store.OrderLines`."""
-        given = [(history_id, size, *map(float, counts)) for history_id, size, counts in rows]
+        given = [(history_id, size, [float(count) for count in counts]) for history_id, size, counts in rows]
         scale = weight(day, self._history.half_life_days)
 
         def seeded(db: sqlite3.Connection) -> bool:
@@ -108,9 +108,9 @@ class SqliteLines:
             if done or db.execute("SELECT 1 FROM lines LIMIT 1").fetchone():
                 return False
             db.execute("INSERT INTO meta VALUES ('seeded', ?)", (str(day),))
-            for history_id, size, *counts in given:
+            for history_id, size, counts in given:
                 db.execute("INSERT OR REPLACE INTO seeds VALUES (?, ?, ?, ?, ?, ?)", (history_id, size, day, *counts))
-                db.execute(_ADD, (history_id, size, 1, *(scale * float(count) for count in counts)))
+                db.execute(_ADD, (history_id, size, 1, *(scale * count for count in counts)))
             return True
 
         return await self._database.write(seeded)
@@ -138,7 +138,7 @@ def _put(db: sqlite3.Connection, line: OrderLine, changes: Changes) -> LineOutco
     if kept and not line.supersedes(kept):
         return "older"
     for place in dict.fromkeys((old.history_id, old.customer) for old in (kept, line) if old):
-        before = [old for old in _beside(db, kept if kept and place == (kept.history_id, kept.customer) else line)]
+        before = _beside(db, kept if kept and place == (kept.history_id, kept.customer) else line)
         after = [old for old in before if old.order_line_id != line.order_line_id]
         changes.settle(before, [*after, line] if place == (line.history_id, line.customer) else after)
     values = astuple(line)
