@@ -173,12 +173,15 @@ class Tombstones(Protocol):
         ...
 
     async def reached(self, *, now: float, live_s: float) -> int | None:
-        """Return the number up to which all replicas have forgotten that were heard of in the last `live_s`; None of none."""
+        """Return up to which number all replicas heard of in the last `live_s` have forgotten; None where there are none."""
         ...
 
 
 class OrderLines(Protocol):
     """Order lines by id, and what they say of garments' fit: `tryon_core.history.History` made durable."""
+
+    history: HistoryConfig
+    """How verdicts age here, and how strongly few of them are drawn to the prior."""
 
     async def put_many(self, lines: Sequence[OrderLine]) -> list[LineOutcome]:
         """Keep reports of order lines and change the counts, each report whole; see `LineOutcome`."""
@@ -193,7 +196,7 @@ class OrderLines(Protocol):
         ...
 
     async def page(self, cursor: str = "", limit: int = 1000) -> tuple[list[OrderLine], str]:
-        """Return lines by ascending id, and the cursor of the next page."""
+        """Return about as many lines as asked for, and the cursor of the next page; in all pages, every line once."""
         ...
 
     async def delete_customer(self, customer: str) -> int:
@@ -273,15 +276,15 @@ async def open_store(url: str, history: HistoryConfig | None = None) -> Store:
 
     Args:
         url: `sqlite:///PATH` (four slashes before an absolute path), or redis://, rediss:// or unix:// URL.
-        history: how verdicts age; the same for all who open the store.
+        history: how verdicts age; as it is in the store where it is not given, and never otherwise than there.
 
     Raises:
-        ConfigError: the URL is of no kind known, or the store is not fit to keep things; it says what mends it.
+        ConfigError: the URL is of no kind known, or the store is not fit to keep things or was made with another history;
+            it says what mends it.
         StoreError: it does not answer.
     """
-    config = history or HistoryConfig()
-    if url.startswith("sqlite:///"):
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///"):
         from .sqlite_store import SqliteStore
 
-        return await SqliteStore.open(url.removeprefix("sqlite:///"), config)
+        return await SqliteStore.open(url.removeprefix("sqlite:///"), history)
     raise ConfigError(f"expected store sqlite:///PATH, redis://…, rediss://… or unix://…, got {url!r}")

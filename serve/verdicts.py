@@ -7,9 +7,10 @@ count is as in `tryon_core.history.History`: of one customer's on one garment th
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ from tryon_core.batch import FIT_CLASSES
 from tryon_core.errors import ConfigError
 from tryon_core.history import HistoryConfig
 
-from .records import OrderLine
+from .records import OrderLine, dumps
 
 _ORIGIN = 18262.0
 """2020-01-01, in days since 1970-01-01."""
@@ -35,14 +36,28 @@ class CountedVerdict:
     day: float
 
 
-def require_countable(config: HistoryConfig) -> None:
-    """Check that weights of a century are numbers.
+def settings_of(config: HistoryConfig) -> str:
+    """Return that of a config on which kept sums depend, as a store notes it.
 
     Raises:
-        ConfigError: verdicts age too fast.
+        ConfigError: verdicts age so fast that the weights of a century are no numbers.
     """
     if config.half_life_days < _SHORTEST_DAYS:
         raise ConfigError(f"expected a half life of at least {_SHORTEST_DAYS:g} days, got {config.half_life_days:g}")
+    return dumps({"half_life_days": config.half_life_days, "shopper_cap": config.shopper_cap})
+
+
+def agreed(config: HistoryConfig | None, noted: str) -> HistoryConfig:
+    """Return the config of a store whose note is given; without one of our own it is the store's.
+
+    Raises:
+        ConfigError: the store's sums were made with other settings.
+    """
+    theirs = replace(config or HistoryConfig(), **json.loads(noted))
+    if config is not None and config != theirs:
+        mend = "give the store's, or import its order lines into a new one"
+        raise ConfigError(f"expected verdicts to age as they do in the store, {noted}, got {settings_of(config)}; {mend}")
+    return theirs
 
 
 def weight(day: float, half_life_days: float) -> float:

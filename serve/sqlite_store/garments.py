@@ -10,10 +10,10 @@ from ..errors import PreconditionError
 from ..record_json import read_garment, write
 from ..records import EmbeddingRow, GarmentRecord, dumps
 from ..store import PutOutcome
-from .database import Database
+from .database import Database, chunked
 
-_CHUNK = 500
-"""Names in one statement; SQLite takes 32,766."""
+_DROPPED = 500
+"""Rows that are dropped in one write, between which others get their turn."""
 
 
 class SqliteGarments:
@@ -69,12 +69,11 @@ class SqliteGarments:
     async def page(self, cursor: str = "", limit: int = 100) -> tuple[list[GarmentRecord], str]:
         """See `store.Garments`."""
         query = "SELECT record FROM garments WHERE id > ? ORDER BY id LIMIT ?"
-        rows = await self._database.read(lambda db: db.execute(query, (cursor, limit)).fetchall())
-        return _page(rows, limit)
+        return _page(await self._database.rows(query, (cursor, limit)), limit)
 
     async def count(self) -> int:
         """See `store.Garments`."""
-        return await self._database.read(lambda db: int(db.execute("SELECT count(*) FROM garments").fetchone()[0]))
+        return int((await self._database.rows("SELECT count(*) FROM garments"))[0][0])
 
     async def images_in_use(self, keys: Sequence[str]) -> set[str]:
         """See `store.Garments`."""
@@ -95,7 +94,7 @@ class SqliteEmbeddings:
             "SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM garments WHERE id = ?3)"
         )
         values = [(row.part, row.encoder, row.garment_id, row.content, row.value) for row in rows]
-        await self._database.write(lambda db: db.executemany(query, values) and None)
+        await self._database.write(lambda db: db.executemany(query, values))
 
     async def get_many(self, garment_ids: Sequence[str], part: str, encoder: str) -> dict[str, EmbeddingRow]:
         """See `store.Embeddings`."""
@@ -110,38 +109,28 @@ class SqliteEmbeddings:
         """See `store.Embeddings`."""
         query = (
             "SELECT g.record FROM garments g "
-            "LEFT JOIN embeddings e ON e.part = ?1 AND e.encoder = ?2 AND e.garment_id = g.id WHERE g.id > ?3 AND g.contents ->> ('$.' || ?1) IS NOT NULL "
+            "LEFT JOIN embeddings e ON e.part = ?1 AND e.encoder = ?2 AND e.garment_id = g.id "
+            "WHERE g.id > ?3 AND g.contents ->> ('$.' || ?1) IS NOT NULL "
             "AND e.content IS NOT g.contents ->> ('$.' || ?1) ORDER BY g.id LIMIT ?4"
         )
-        rows = await self._database.read(lambda db: db.execute(query, (part, encoder, cursor, limit)).fetchall())
-        return _page(rows, limit)
+        return _page(await self._database.rows(query, (part, encoder, cursor, limit)), limit)
 
     async def encoders(self) -> dict[tuple[str, str], int]:
         """See `store.Embeddings`."""
-        query = "SELECT part, encoder, count(*) FROM embeddings GROUP BY part, encoder"
-        rows = await self._database.read(lambda db: db.execute(query).fetchall())
+        rows = await self._database.rows("SELECT part, encoder, count(*) FROM embeddings GROUP BY part, encoder")
         return {(part, encoder): num for part, encoder, num in rows}
 
     async def drop(self, part: str, encoder: str) -> int:
-        """See `store.Embeddings`; in small writes, between which others get their turn."""
+        """See `store.Embeddings`."""
         query = (
             "DELETE FROM embeddings WHERE part = ?1 AND encoder = ?2 AND garment_id IN "
             "(SELECT garment_id FROM embeddings WHERE part = ?1 AND encoder = ?2 LIMIT ?3)"
         )
         total, num = 0, 1
         while num:
-            num = await self._database.write(lambda db: db.execute(query, (part, encoder, _CHUNK)).rowcount)
+            num = await self._database.execute(query, (part, encoder, _DROPPED))
             total += num
         return total
-
-
-def chunked(db: sqlite3.Connection, query: str, names: Sequence[str], before: Sequence[Any] = ()) -> list[Any]:
-    """Return the rows of a query whose `{}` stands for many names, whose parameters follow others."""
-    rows: list[Any] = []
-    for start in range(0, len(names), _CHUNK):
-        chunk = names[start : start + _CHUNK]
-        rows += db.execute(query.format(",".join("?" * len(chunk))), (*before, *chunk)).fetchall()
-    return rows
 
 
 def _put(db: sqlite3.Connection, record: GarmentRecord, if_match: str | None) -> PutOutcome:

@@ -19,23 +19,21 @@ class SqliteKeys:
 
     async def put(self, name: str, data: Mapping[str, Any]) -> None:
         """See `store.Keys`."""
-        values = (name, dumps(data))
-        await self._database.write(lambda db: db.execute("INSERT OR REPLACE INTO keys VALUES (?, ?)", values) and None)
+        await self._database.execute("INSERT OR REPLACE INTO keys VALUES (?, ?)", (name, dumps(data)))
 
     async def get(self, name: str) -> dict[str, Any] | None:
         """See `store.Keys`."""
-        query = "SELECT data FROM keys WHERE name = ?"
-        row = await self._database.read(lambda db: db.execute(query, (name,)).fetchone())
-        return row and dict(json.loads(row[0]))
+        rows = await self._database.rows("SELECT data FROM keys WHERE name = ?", (name,))
+        return dict(json.loads(rows[0][0])) if rows else None
 
     async def all(self) -> dict[str, dict[str, Any]]:
         """See `store.Keys`."""
-        rows = await self._database.read(lambda db: db.execute("SELECT name, data FROM keys ORDER BY name").fetchall())
+        rows = await self._database.rows("SELECT name, data FROM keys ORDER BY name")
         return {name: json.loads(data) for name, data in rows}
 
     async def delete(self, name: str) -> bool:
         """See `store.Keys`."""
-        return await self._database.write(lambda db: db.execute("DELETE FROM keys WHERE name = ?", (name,)).rowcount > 0)
+        return await self._database.execute("DELETE FROM keys WHERE name = ?", (name,)) > 0
 
 
 class SqliteCounters:

@@ -30,12 +30,10 @@ CREATE TABLE replicas (name TEXT PRIMARY KEY, number INTEGER NOT NULL, at REAL N
 CREATE TABLE lines (id TEXT PRIMARY KEY, garment_id TEXT NOT NULL, history_id TEXT NOT NULL, size TEXT NOT NULL,
     outcome TEXT NOT NULL, ordered_at REAL NOT NULL, occurred_at REAL NOT NULL, fit TEXT, reason TEXT,
     customer TEXT NOT NULL, recommendation_id TEXT);
-CREATE INDEX lines_customer ON lines (customer, history_id) WHERE customer <> '';
+CREATE INDEX lines_customer ON lines (customer, history_id, occurred_at) WHERE customer <> '';
 CREATE INDEX lines_recommendation ON lines (recommendation_id) WHERE recommendation_id IS NOT NULL;
 CREATE TABLE counts (history_id TEXT NOT NULL, size TEXT NOT NULL, num INTEGER NOT NULL, small REAL NOT NULL,
     fit REAL NOT NULL, large REAL NOT NULL, PRIMARY KEY (history_id, size)) WITHOUT ROWID;
-CREATE TABLE seeds (history_id TEXT NOT NULL, size TEXT NOT NULL, day REAL NOT NULL, small REAL NOT NULL, fit REAL NOT NULL,
-    large REAL NOT NULL, PRIMARY KEY (history_id, size)) WITHOUT ROWID;
 CREATE TABLE keys (name TEXT PRIMARY KEY, data TEXT NOT NULL);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """

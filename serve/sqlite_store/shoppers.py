@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from ..record_json import read_advice, read_shopper, write
 from ..records import Advice, ShopperRecord
 from ..store import Deletion
-from .database import Database
-from .garments import chunked
+from .database import Database, chunked
 from .lines import SqliteLines
 
 _TOMBSTONE_S = 25 * 3600.0
@@ -83,7 +82,7 @@ class SqliteShoppers:
         """See `store.Shoppers`."""
         values = (advice.recommendation_id, advice.shopper_id, advice.expires_at, write(advice))
         query = "INSERT OR REPLACE INTO advices (id, shopper_id, expires_at, record) VALUES (?, ?, ?, ?)"
-        await self._database.write(lambda db: db.execute(query, values) and None)
+        await self._database.execute(query, values)
 
     async def get_advices(self, recommendation_ids: Sequence[str], *, now: float) -> dict[str, Advice]:
         """See `store.Shoppers`."""
@@ -114,20 +113,16 @@ class SqliteTombstones:
     async def since(self, number: int) -> tuple[list[str], int]:
         """See `store.Tombstones`."""
         query = "SELECT number, shopper_id FROM tombstones WHERE number > ? ORDER BY number"
-        rows = await self._database.read(lambda db: db.execute(query, (number,)).fetchall())
+        rows = await self._database.rows(query, (number,))
         return [shopper_id for _, shopper_id in rows], rows[-1][0] if rows else number
 
     async def acknowledge(self, replica: str, number: int, *, now: float) -> None:
         """See `store.Tombstones`."""
-        values = (replica, number, now)
-        await self._database.write(
-            lambda db: db.execute("INSERT OR REPLACE INTO replicas VALUES (?, ?, ?)", values) and None
-        )
+        await self._database.execute("INSERT OR REPLACE INTO replicas VALUES (?, ?, ?)", (replica, number, now))
 
     async def reached(self, *, now: float, live_s: float) -> int | None:
         """See `store.Tombstones`."""
-        query = "SELECT min(number) FROM replicas WHERE at > ?"
-        (number,) = await self._database.read(lambda db: db.execute(query, (now - live_s,)).fetchone())
+        ((number,),) = await self._database.rows("SELECT min(number) FROM replicas WHERE at > ?", (now - live_s,))
         return None if number is None else int(number)
 
 
