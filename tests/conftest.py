@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,9 @@ from tryon_core.presets import preset
 _NODE_FLAGS = ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED")
 os.environ |= {name: value for name, value in fast_flags().items() if name not in _NODE_FLAGS}
 os.environ |= {"RAY_worker_niceness": "0"}
+# What a test's service keeps where it names no store of its own; a run that is killed leaves it behind.
+_DATA = tempfile.TemporaryDirectory(prefix="tryon-test-")
+os.environ |= {"TRYON_DATA": _DATA.name}
 torch.set_num_threads(1)
 # How long an example takes is the machine's affair; a first one pays for imports, too.
 hypothesis_settings.register_profile("suite", deadline=None)
