@@ -18,14 +18,10 @@ from serve.redis_store.schema import STEPS as REDIS_STEPS
 from serve.redis_store.schema import migrate
 from serve.sqlite_store import SqliteStore
 from serve.sqlite_store.schema import STEPS
-from serve.store import Store, open_store
+from serve.store import open_store
 from tests.redis_server import RedisServer
 from tests.store_cases import Places, garment, opened
 from tryon_core.errors import ConfigError
-
-
-async def _closed(store: Store) -> None:
-    await store.close()
 
 
 def _open(url: str) -> None:
