@@ -24,6 +24,7 @@ from .recommender import Recommender
 from .routes import health, pages, predict, recommendations
 from .routes.health import Probe
 from .schema import ProblemOut, RecommendationsIn
+from .store import Store
 
 
 class Service(Protocol):
@@ -32,6 +33,11 @@ class Service(Protocol):
     settings: Settings
     metrics: Metrics
     admission: Admission
+
+    @property
+    def store(self) -> Store:
+        """Garments, shoppers, order lines and keys."""
+        ...
 
     @property
     def recommender(self) -> Recommender:

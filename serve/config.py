@@ -58,6 +58,12 @@ class Settings:
     """Items that may wait for one stage in one ingress; more are refused with 503."""
     max_replicas: int = 4
     """Of each deployment; what the cluster's CPUs allow comes first."""
+    store: str = ""
+    """What must not be lost: sqlite:///PATH, for the processes of one machine (four slashes before an absolute path), or
+    redis://, rediss:// or unix:// URL of a Redis that evicts nothing and writes an append-only file. Empty is an SQLite file
+    in the data folder, TRYON_DATA, else the user's own."""
+    blobs: str = ""
+    """Garments' pictures: a path or fsspec URL; empty is a folder in the data folder."""
     metrics_dir: str = ""
     """Folder of the metrics' files, one below it per node; empty chooses one in the temporary folder."""
 
@@ -69,6 +75,9 @@ class Settings:
         self.weights()
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
+        if self.store and not self.store.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
+            told = f"sqlite:///PATH, redis://…, rediss://… or unix://…, got {self.store!r}"
+            raise ConfigError(f"expected store {told}")
         try:
             _ = urllib.parse.urlsplit(self.cache).port
         except ValueError as err:
@@ -90,6 +99,28 @@ class Settings:
         if len(weights) < len(pairs) or not all(0 < factor < math.inf for factor in weights.values()):
             raise ConfigError(f"expected each part once, by a factor over 0 and finite, got {self.modality_weights!r}")
         return weights
+
+    def placed(self) -> Settings:
+        """Return the settings with the store and blobs that are meant, wherever a process is started."""
+        store, blobs = self.store or f"sqlite:///{data_folder()}/store.db", self.blobs or f"{data_folder()}/blobs"
+        if store.startswith("sqlite:///"):
+            store = f"sqlite:///{os.path.abspath(store.removeprefix('sqlite:///'))}"
+        return dataclasses.replace(self, store=store, blobs=blobs if "://" in blobs else os.path.abspath(blobs))
+
+    def require_shared(self, num_nodes: int) -> None:
+        """Check that every node of a cluster sees the same store and blobs.
+
+        Raises:
+            ConfigError: they are on one node's disk; it says what mends it.
+        """
+        if num_nodes <= 1:
+            return
+        mend = "set store=redis://HOST:6379 to a Redis that evicts nothing and writes an append-only file"
+        if not self.store or self.store.startswith("sqlite:"):
+            raise ConfigError(f"expected one node for an SQLite store, got {num_nodes}: each would have its own; {mend}")
+        if not self.blobs:
+            mend = "set blobs=s3://BUCKET/FOLDER, or to a folder that is mounted on every node"
+            raise ConfigError(f"expected one node for blobs in its data folder, got {num_nodes}: {mend}")
 
     @classmethod
     def from_args(cls, args: Mapping[str, Any]) -> Settings:
@@ -127,6 +158,12 @@ def cache_secret() -> bytes:
     if len(secret) > 64:
         raise ConfigError(f"expected TRYON_CACHE_SECRET of at most 64 bytes, got {len(secret)}")
     return secret
+
+
+def data_folder() -> str:
+    """Return the folder of what is kept where no place is set: TRYON_DATA, else `tryon` among the user's own data."""
+    home = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    return os.path.abspath(os.environ.get("TRYON_DATA") or os.path.join(home, "tryon"))
 
 
 def fast_flags() -> dict[str, str]:

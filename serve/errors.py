@@ -32,6 +32,14 @@ class OverloadedError(UnavailableError):
     """More is asked than the service takes on now; nothing is broken."""
 
 
+class StoreError(UnavailableError):
+    """The store does not answer, or is too busy; nothing was kept of what was asked, or all of it."""
+
+
+class PreconditionError(TryonError):
+    """What is kept is not what the caller takes it for (If-Match)."""
+
+
 class DeadlineError(TryonError):
     """The caller's deadline has passed."""
 
@@ -52,6 +60,7 @@ STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (NotParseableError, 400, "Not parseable"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
+    (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),
     (UnavailableError, 503, "Not available now"),
     (DeadlineError, 504, "The deadline has passed"),

@@ -21,6 +21,7 @@ from .errors import UnavailableError
 from .fusion import Fusion
 from .image_encoder import ImageEncoder
 from .ingress import Ingress
+from .nodes import num_nodes
 from .replica import load_servable
 from .text_encoder import TextEncoder
 
@@ -34,10 +35,13 @@ def build(args: Mapping[str, Any]) -> Application:
         args: names and values of `config.Settings`.
 
     Raises:
-        ConfigError: a setting is unknown or wrong, or the model lacks a task that an answer needs or cannot weigh parts.
+        ConfigError: a setting is unknown or wrong or not for so many nodes, or the model lacks a task that an answer needs
+            or cannot weigh parts.
         CheckpointError: the checkpoint does not load.
     """
     settings = Settings.from_args(args)
+    settings.require_shared(num_nodes())
+    settings = settings.placed()
     load_servable(settings.checkpoint, settings.weights())  # told here rather than by replicas that start again and again
     missing = missing_fast_flags()
     if missing:

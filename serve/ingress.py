@@ -24,9 +24,11 @@ from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
 from .metrics import Metrics, Timings
+from .nodes import num_nodes
 from .recommender import Ask, Recommender, require_tasks
 from .schema import RecommendationsOut
 from .stages import Stages
+from .store import Store, open_store
 from .trial import Trial
 
 logger = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class Ingress:
     def __init__(
         self, settings: Mapping[str, Any], secret: bytes, image_encoder: Any, text_encoder: Any, fusion: Any
     ) -> None:
-        self.settings = Settings.from_args(settings)
+        self.settings = Settings.from_args(settings).placed()
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
         self.metrics = Metrics(metrics_folder(self.settings, node) if node else "")
         self._handles = (image_encoder, text_encoder, fusion)
@@ -58,6 +60,7 @@ class Ingress:
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()
+        self._store: Store | None = None
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve the model of the checkpoint that the config names, once the stages answer with it.
@@ -67,10 +70,14 @@ class Ingress:
 
         Raises:
             CheckpointError: the folder does not read, and there is no old model.
-            ConfigError: the model lacks a task that an answer needs, and there is no old model.
+            ConfigError: the model lacks a task that an answer needs, and there is no old model; or the store is not fit.
+            StoreError: the store does not answer, the first time.
         """
         url, weights = user_config["checkpoint"], user_config.get("weights", {})
         async with self._rolling_out:
+            if self._store is None:
+                self.settings.require_shared(num_nodes())
+                self._store = await open_store(self.settings.store)
             try:
                 new = await self._made(url, weights)
                 if self._recommender is not None:
@@ -129,6 +136,8 @@ class Ingress:
             self._app.state.probe.stop()
         if self._recommender is not None:
             await self._recommender.features.close()
+        if self._store is not None:
+            await self._store.close()
 
     @property
     def recommender(self) -> Recommender:
@@ -140,6 +149,17 @@ class Ingress:
         if self._recommender is None:
             raise UnavailableError("no model is loaded yet")
         return self._recommender
+
+    @property
+    def store(self) -> Store:
+        """Garments, shoppers, order lines and keys.
+
+        Raises:
+            UnavailableError: it is not open yet.
+        """
+        if self._store is None:
+            raise UnavailableError("the store is not open yet")
+        return self._store
 
     async def recommend(self, ask: Ask) -> RecommendationsOut:
         """Return an answer without HTTP, for callers that hold a handle of this deployment."""
