@@ -99,7 +99,9 @@ def _none(offer: Offer, places: npt.NDArray[np.int64], bounds: Bounds) -> Reason
     best = {"size": _label(offer, offer.best), "share": float(offer.fit[offer.best, _FIT])}
     if none_fits(offer.fit) < bounds.none_fits:
         likeliest = int(offer.fit[:, _FIT].argmax())
-        return Reason("none_in_stock_closest", best) if likeliest in places else Reason("none_in_stock", _two(offer, likeliest))
+        if likeliest in places:
+            return Reason("none_in_stock_closest", best)
+        return Reason("none_in_stock", _two(offer, likeliest))
     lean = offer.fit[:, _LARGE] - offer.fit[:, _SMALL]
     ends = (0, len(lean) - 1)  # of the list, however it is sorted: else no word on which is the largest
     for end, way, code in ((int(lean.argmax()), _SMALL, "none_small"), (int(lean.argmin()), _LARGE, "none_large")):

@@ -71,9 +71,7 @@ def test_answers_are_in_the_language_asked_for_and_say_so(tmp_path: Path) -> Non
                 codes = [[r["code"] for r in one["reason_codes"]] for one in answer.json()["recommendations"]]
                 assert [len(own) for own in codes] == [len(own) for own in told[language]]
             assert told["en"] != told["de"] != told["zh"] != told["en"]
-            predicted = await http.post(
-                "/v1/predict", files={"text": (None, "165 cm")}, headers={"Accept-Language": "de"}
-            )
+            predicted = await http.post("/v1/predict", files={"text": (None, "165 cm")}, headers={"Accept-Language": "de"})
             assert predicted.headers["content-language"] == "de"
             assert "Accept-Language" in predicted.headers["vary"]
 

@@ -37,7 +37,9 @@ def places(text: str) -> set[str]:
 
 
 def test_every_language_has_every_message_with_the_same_places() -> None:
-    told = {language: {c: places(forms(m)["other"]) for c, m in CATALOGUES[language].messages.items()} for language in LANGUAGES}
+    told = {
+        language: {c: places(forms(m)["other"]) for c, m in CATALOGUES[language].messages.items()} for language in LANGUAGES
+    }
     assert told["de"] == told["en"]
     assert told["zh"] == told["en"]
     for catalogue in CATALOGUES.values():
@@ -61,7 +63,9 @@ def test_no_message_speaks_of_weight_or_of_anybodys_size(language: Language) -> 
         assert not found, (found, text)
 
 
-@pytest.mark.parametrize("text", ["It hides your weight.", "for slim people", "für schlanke Personen", "适合胖一点的人", "遮住身材"])
+@pytest.mark.parametrize(
+    "text", ["It hides your weight.", "for slim people", "für schlanke Personen", "适合胖一点的人", "遮住身材"]
+)
 def test_the_list_of_words_finds_what_it_is_for(text: str) -> None:
     assert re.search(BODIES, text, re.IGNORECASE)
 
@@ -77,8 +81,9 @@ def test_messages_are_whole_sentences_that_end_as_the_language_ends_them(languag
 
 def test_languages_share_no_sentence() -> None:
     for code, message in CATALOGUES["en"].messages.items():
-        said = {str(CATALOGUES[language].messages[code]) for language in LANGUAGES}
-        assert len(said) == (1 if str(message).replace("{", "").isalpha() else 3), code
+        others = [CATALOGUES[language].messages[code] for language in LANGUAGES if language != "en"]
+        assert message not in others
+        assert others[0] != others[1], code
 
 
 def test_german_verbs_follow_their_number_and_chinese_has_one_form() -> None:
@@ -86,7 +91,7 @@ def test_german_verbs_follow_their_number_and_chinese_has_one_form() -> None:
     assert say("de", "similar_kept", one).endswith("hat 1 sie behalten.")
     assert say("de", "similar_kept", two).endswith("haben 2 sie behalten.")
     assert say("de", "runs_small", one) == "Fällt klein aus: 1 von 12 früheren Bestellungen war zu klein."
-    assert say("zh", "similar_kept", one).replace("1 ", "2 ", 1) != ""
+    assert say("zh", "similar_kept", one) == "买过这个尺码的 12 位情况相近的顾客中，有 1 位留下了它。"
     assert say("en", "similar_kept", one) == "1 of 12 similar shoppers who ordered this size kept it."
 
 
@@ -99,7 +104,9 @@ def test_every_language_writes_numbers_and_lists_its_own_way() -> None:
     assert say("en", "taste", traits).endswith(": black, striped and loose.")
     assert say("de", "taste", traits).endswith(": schwarz, gestreift und weit geschnitten.")
     assert say("zh", "taste", traits).endswith("：黑色、条纹和宽松。")
-    assert say("de", "tight", {"place": "waist", "cm": 2.0}).endswith("könnte der Artikel an der Taille etwa 2 cm zu eng sein.")
+    assert say("de", "tight", {"place": "waist", "cm": 2.0}).endswith(
+        "könnte der Artikel an der Taille etwa 2 cm zu eng sein."
+    )
     assert say("zh", "tight", {"place": "waist", "cm": 2.4}) == "按尺码表，腰部可能偏紧约 2 厘米。"
 
 

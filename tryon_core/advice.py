@@ -21,8 +21,8 @@ class Bounds:
     """Where advice changes; `benchmarks.advice` measures how often it is right there."""
 
     none_fits: float = 0.6
-    """P(no size fits) from which on none is advised. In the simulated shop that is right four times in five, and shops win by
-    it whether a return costs half of what a sale wins or all of it; the dearer returns are, the lower it may be."""
+    """P(no size fits) from which on none is advised. In the simulated shop that is right four times in five, and shops win
+    by it whether a return costs half of what a sale wins or all of it; the dearer returns are, the lower it may be."""
     between: float = 0.03
     """By how much less likely than the best another size may be to fit and still be named beside it: in the simulated shop,
     which of two so near is the better one is a toss of a coin."""
