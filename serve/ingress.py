@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from fastapi import FastAPI
 
+from tryon_core.advice import Bounds
 from tryon_core.catalogue import CatalogueItem, sample_catalogue
 from tryon_core.errors import TryonError
 from tryon_core.history import History
@@ -98,7 +99,8 @@ class Ingress:
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
         features = Features(manifest, self._cache, stages.encoders, self._secret)
         explainer = Explainer(manifest.config.parts, stages.ablations, stages.fusion)
-        return Recommender(manifest, features, stages.fusion, explainer, history, catalogue)
+        bounds = Bounds(none_fits=self.settings.none_fits_from)
+        return Recommender(manifest, features, stages.fusion, explainer, history, catalogue, bounds)
 
     async def _tried(self, new: Recommender) -> None:
         """Return once the stages answer with a model, which they load at their own pace.
