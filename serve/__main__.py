@@ -25,6 +25,7 @@ from tryon_core.errors import TryonError
 from tryon_core.manifest import read_manifest
 
 from .config import Settings, metrics_folder, set_fast_flags
+from .logs import configure_logging
 
 logger = logging.getLogger(__name__)
 _READY_WITHIN_S = 240.0
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: served until stopped; 1: a failed run; 2: bad use; 130: stopped before it served.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logging()
     options = _parser().parse_args(argv)
     try:
         return _served(options)

@@ -23,6 +23,7 @@ from .config import Settings, metrics_folder
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
+from .logs import configure_logging
 from .metrics import Metrics, Timings
 from .recommender import Ask, Recommender, require_tasks
 from .schema import RecommendationsOut
@@ -50,6 +51,8 @@ class Ingress:
     ) -> None:
         self.settings = Settings.from_args(settings)
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
+        if node:
+            configure_logging()
         self.metrics = Metrics(metrics_folder(self.settings, node) if node else "")
         self._handles = (image_encoder, text_encoder, fusion)
         self._secret = secret
