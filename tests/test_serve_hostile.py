@@ -1,0 +1,136 @@
+"""Hostile input over real HTTP: every kind is refused or answered right, soon, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import socket
+import time
+from collections.abc import Iterator
+
+import httpx
+import psutil
+import pytest
+
+from tests.hostile import CLOSED, KINDS, WAIT_S, Kind, Sent
+from tests.live import Live, live
+from tests.serving import Case, assert_equal, assert_problem, reference, untrained_checkpoint, variant
+
+_MOST_S = 1.0
+_MORE_MB = 96.0
+"""Of memory that may be taken in the end more than in the beginning: what the allocator keeps, and caches up to their bounds."""
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return untrained_checkpoint(tmp_path_factory.mktemp("models") / "model", variant("cnn", "gru", "concat"))
+
+
+@pytest.fixture(scope="module")
+def service(checkpoint: str) -> Iterator[Live]:
+    with live(checkpoint, body_gap_s=WAIT_S, cache_bytes=2**20) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def http(service: Live) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=service.address, timeout=30) as own:
+        assert own.post("/v1/recommendations", json=Case().body()).status_code == 200
+        yield own
+
+
+def status_of(service: Live, http: httpx.Client, sent: Sent) -> int:
+    """Send it and return the status of the answer, having looked at its problem document if it is one."""
+    if sent.raw is not None:
+        return raw_status(service, sent)
+    request = http.build_request(sent.method, sent.path, content=sent.content, headers=sent.headers)
+    try:
+        answer = http.send(request)
+    except (httpx.WriteError, httpx.RemoteProtocolError, httpx.ReadError):
+        return CLOSED
+    if answer.status_code >= 400 and answer.headers.get("content-type") != "text/plain; charset=utf-8":
+        assert_problem(answer, answer.status_code)
+    return answer.status_code
+
+
+def raw_status(service: Live, sent: Sent) -> int:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as connection:
+        connection.sendall(sent.raw or b"")
+        if sent.then_close:
+            connection.shutdown(socket.SHUT_WR)
+        try:
+            head = connection.recv(65_536)
+        except ConnectionError:
+            return CLOSED
+    return int(head.split()[1]) if head.startswith(b"HTTP/1.1 ") else CLOSED
+
+
+def timed(service: Live, http: httpx.Client, kind: Kind, n: int) -> float:
+    """Return how many seconds an example takes; on a machine that others load, how long it keeps the processor busy."""
+    sent = kind.make(n)
+    begun, busy = time.monotonic(), time.process_time()
+    status = status_of(service, http, sent)
+    seconds, busy = time.monotonic() - begun, time.process_time() - busy
+    assert status in kind.statuses, f"{kind.name}, example {n}: expected {kind.statuses}, got {status}"
+    loaded = os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1)
+    return max(busy, 0.2 * seconds) if loaded else seconds
+
+
+def assert_as_before(http: httpx.Client, url: str) -> None:
+    """Check that the same process answers as ever."""
+    assert http.get("/readyz").status_code in (200, 503)
+    answer = http.post("/v1/recommendations", json=Case().body())
+    assert answer.status_code == 200, answer.text
+    assert_equal(answer.json(), reference(url, Case()))
+
+
+def megabytes() -> float:
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    return float(psutil.Process().memory_info().rss / 2**20)
+
+
+def test_there_are_forty_kinds_and_more() -> None:
+    assert len({kind.name for kind in KINDS}) == len(KINDS) >= 40
+    assert len({str(kind.make(n).content) + str(kind.make(n).raw) for kind in KINDS[2:4] for n in range(9)}) == 18
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_hostile_input_is_refused_or_answered_right(service: Live, http: httpx.Client, checkpoint: str, kind: Kind) -> None:
+    for n in range(2):
+        assert timed(service, http, kind, n) < _MOST_S
+    assert service.ingress.admission.num_requests == 0
+    assert service.ingress.admission.num_bytes == 0
+    assert http.get("/livez").status_code == 200
+
+
+def test_connections_that_never_send_a_whole_head_keep_nobody_else_waiting(service: Live, http: httpx.Client) -> None:
+    held = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(300)]
+    try:
+        for connection in held:
+            connection.sendall(b"POST /v1/predict HTTP/1.1\r\nX-A: ")
+        begun = time.monotonic()
+        assert http.post("/v1/recommendations", json=Case().body()).status_code == 200
+        assert time.monotonic() - begun < 5
+        assert service.ingress.admission.num_requests == 0
+    finally:
+        for connection in held:
+            connection.close()
+
+
+@pytest.mark.slow
+def test_a_hundred_of_each_kind_leave_the_service_as_it_was(service: Live, http: httpx.Client, checkpoint: str) -> None:
+    for kind in KINDS:
+        timed(service, http, kind, 100)  # libraries and caches are there afterwards
+    before, slowest = megabytes(), {}
+    for kind in KINDS:
+        taken = [timed(service, http, kind, n) for n in range(100)]
+        slowest[kind.name] = max(taken)
+        print(f"{kind.name}: {sum(taken) / len(taken):.3f} s, at most {max(taken):.3f} s, {megabytes() - before:+.0f} MB")
+    assert_as_before(http, checkpoint)
+    after = megabytes()
+    print("slowest:", sorted(((round(s, 2), name) for name, s in slowest.items()), reverse=True)[:8])
+    print(f"memory: {before:.0f} MB before, {after:.0f} MB after")
+    assert max(slowest.values()) < _MOST_S
+    assert after - before < _MORE_MB
