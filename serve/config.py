@@ -47,6 +47,8 @@ class Settings:
     """Requests at work in one ingress; more are refused with 503."""
     max_garments: int = 200
     """Garments in one request, at most 1000."""
+    max_pixels: int = 256_000_000
+    """Of one request's PNG and WebP images together; a file of 70 kB may have 24 million."""
     image_hosts: str = ""
     """Hosts from which images are fetched by link, with commas, as `cdn.shop.com,*.images.shop.com`; empty refuses all
     links. Their addresses must be of the open internet."""

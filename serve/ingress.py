@@ -92,7 +92,7 @@ class Ingress:
         manifest, history, catalogue = await asyncio.to_thread(read)
         require_tasks(manifest, url)
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
-        features = Features(manifest, self._cache, stages.encoders, self._secret)
+        features = Features(manifest, self._cache, stages.encoders, self._secret, self.settings.max_pixels)
         explainer = Explainer(manifest.config.parts, stages.ablations, stages.fusion)
         return Recommender(manifest, features, stages.fusion, explainer, history, catalogue)
 

@@ -49,6 +49,8 @@ class Kind:
     name: str
     make: Callable[[int], Sent]
     statuses: tuple[int, ...]
+    heavy: bool = False
+    """Whether making it takes longer than the suite allows."""
 
 
 def encoded(image: Image.Image, kind: str, **settings: Any) -> bytes:
@@ -230,9 +232,9 @@ KINDS = (
     Kind("a PNG of 24 megapixels in 68 kB", picture(lambda n: numbered(flat(6000, 4000, "PNG"), n)), (200,)),
     Kind("a WebP of 24 megapixels in 34 bytes", picture(lambda n: flat(6000, 4000, "WEBP", lossless=True, method=0) + b"%d" % n), (200,)),
     Kind("a PNG of one megapixel more", picture(lambda n: numbered(flat(6250, 4000, "PNG"), n)), (413,)),
-    Kind("a phone's 50 megapixels", picture(lambda n: commented(gradient(8160, 6120, exif=exif(6)), n)), (200,)),
-    Kind("a JPEG of 120 megapixels", picture(lambda n: commented(gradient(12_000, 10_000), n)), (200,)),
-    Kind("a panorama of 65,500 x 1,832", picture(lambda n: commented(gradient(65_500, 1_832), n)), (200,)),
+    Kind("a phone's 50 megapixels", picture(lambda n: commented(gradient(8160, 6120, exif=exif(6)), n)), (200,), heavy=True),
+    Kind("a JPEG of 120 megapixels", picture(lambda n: commented(gradient(12_000, 10_000), n)), (200,), heavy=True),
+    Kind("a panorama of 65,500 x 1,832", picture(lambda n: commented(gradient(65_500, 1_832), n)), (200,), heavy=True),
     Kind("a picture thin as a hair", picture(lambda n: numbered(flat(60_000, 32, "PNG"), n)), (200,)),
     Kind("a picture too small", picture(lambda n: encoded(noise(n, 1 + n % 31, pick(n, 1, 31, 3_000)), "PNG")), (422,)),
     Kind("a JPEG of 500 scans", picture(scans), (415,)),

@@ -66,10 +66,10 @@ def live(url: str, **settings: Any) -> Iterator[Live]:
     """The service of a checkpoint, listening on a free port."""
     thread = _Served(url, settings)
     thread.start()
-    thread.listening.wait(60)
+    thread.listening.wait(300)
     if thread.error is not None:
         raise thread.error
     yield thread.live
     thread.server.should_exit = True
-    thread.join(30)
+    thread.join(120)
     assert thread.error is None, thread.error
