@@ -76,6 +76,16 @@ def timed(service: Live, http: httpx.Client, kind: Kind, n: int) -> tuple[float,
     return seconds, busy
 
 
+def assert_nothing_held(service: Live) -> None:
+    """Check that no request is at work and no body is held; the last answer may arrive just before its request ends."""
+    counted = service.ingress.admission
+    for _ in range(200):
+        if not counted.num_requests and not counted.num_bytes:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"expected nothing to be held, got {counted.num_requests} requests, {counted.num_bytes} bytes")
+
+
 def assert_as_before(http: httpx.Client, url: str) -> None:
     """Check that the same process answers as ever."""
     assert http.get("/readyz").status_code in (200, 503)
@@ -99,8 +109,7 @@ def test_there_are_forty_kinds_and_more() -> None:
 def test_hostile_input_is_refused_or_answered_right(service: Live, http: httpx.Client, kind: Kind) -> None:
     _, busy = timed(service, http, kind, 0)
     assert busy < _MOST_S
-    assert service.ingress.admission.num_requests == 0
-    assert service.ingress.admission.num_bytes == 0
+    assert_nothing_held(service)
     assert http.get("/livez").status_code == 200
 
 
@@ -112,7 +121,7 @@ def test_connections_that_never_send_a_whole_head_keep_nobody_else_waiting(servi
         begun = time.monotonic()
         assert http.post("/v1/recommendations", json=Case().body()).status_code == 200
         assert time.monotonic() - begun < 5
-        assert service.ingress.admission.num_requests == 0
+        assert_nothing_held(service)
     finally:
         for connection in held:
             connection.close()
