@@ -6,13 +6,13 @@ It owns the command line and the life of the process that serves, `local`; it kn
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import tempfile
 from collections.abc import Sequence
 
 from tryon_core.cli import OneLineParser
 
+from .logs import configure_logging
 from .supervisor import supervise
 
 
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: served until stopped; 1: a failed run; 2: bad use; 130: stopped before it served, or killed as it did not end in time.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logging()
     options = _parser().parse_args(argv)
     # The metrics' files are this process's, as it is the one that always ends in order. A told metrics_dir comes later.
     with tempfile.TemporaryDirectory(prefix="tryon-metrics-", ignore_cleanup_errors=True) as folder:

@@ -15,6 +15,8 @@ from tryon_core.advice import BOUNDS
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.errors import ConfigError, expected_one_of
 
+from .addresses import Hosts
+
 MAX_GARMENTS = 1000
 """In one request, whatever the settings say: what the schema takes."""
 
@@ -39,10 +41,18 @@ class Settings:
     """Bound of one request's body."""
     max_inflight_bytes: int = 256 * 2**20
     """Bodies that one ingress reads or holds at the same time; more are refused with 503."""
+    body_gap_s: float = 10.0
+    """Longest wait for more of a body that is under way; then it is given up with 408. A phone that changes cells needs a
+    few seconds; how long a whole body may take, the request's deadline says."""
     max_requests: int = 192
     """Requests at work in one ingress; more are refused with 503."""
     max_garments: int = 200
     """Garments in one request, at most 1000."""
+    max_pixels: int = 256_000_000
+    """Of one request's PNG and WebP images together; a file of 70 kB may have 24 million."""
+    image_hosts: str = ""
+    """Hosts from which images are fetched by link, with commas, as `cdn.shop.com,*.images.shop.com`; empty refuses all
+    links. Their addresses must be of the open internet."""
     timeout_ms: float = 30_000.0
     """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one; and longest life of a call."""
     degrade_after_ms: float = 8_000.0
@@ -79,6 +89,7 @@ class Settings:
             if isinstance(value, (int, float)) and not 0 < value < math.inf:
                 raise ConfigError(f"expected {field.name} over 0 and finite, got {value}")
         self.weights()
+        Hosts.read(self.image_hosts)
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
         if self.store and not self.store.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
@@ -195,9 +206,11 @@ def missing_fast_flags() -> list[str]:
 
 
 def set_fast_flags() -> None:
-    """Set the fast flags that are not set, and a short end of life; it has to come before Ray is imported."""
-    # Serve keeps a replica for half a minute for load balancers to notice that it goes; on one machine there are none.
-    for name, value in (fast_flags() | {"RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1"}).items():
+    """Set the fast flags that are not set, and two periods of time; it has to come before Ray is imported."""
+    # Serve keeps a replica for half a minute for load balancers to notice that it goes; on one machine there are none. Its
+    # proxy lets a client that sends nothing stay for an hour.
+    periods = {"RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1", "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60"}
+    for name, value in (fast_flags() | periods).items():
         os.environ.setdefault(name, value)
 
 

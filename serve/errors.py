@@ -9,6 +9,10 @@ class NotParseableError(InputError):
     """A body is not what its content type says."""
 
 
+class SlowBodyError(TryonError):
+    """A caller stopped sending in the middle of a body."""
+
+
 class FieldsError(InputError):
     """Several fields of a body are wrong.
 
@@ -58,6 +62,7 @@ class RouteError(TryonError):
 
 STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (NotParseableError, 400, "Not parseable"),
+    (SlowBodyError, 408, "The body comes too slowly"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
     (PreconditionError, 412, "Changed since"),

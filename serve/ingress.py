@@ -24,6 +24,7 @@ from .config import Settings, metrics_folder
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
+from .logs import configure_logging
 from .metrics import Metrics, Timings
 from .nodes import num_nodes
 from .recommender import Ask, Recommender, require_tasks
@@ -53,6 +54,8 @@ class Ingress:
     ) -> None:
         self.settings = Settings.from_args(settings).placed()
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
+        if node:
+            configure_logging()
         self.metrics = Metrics(metrics_folder(self.settings, node) if node else "")
         self._handles = (image_encoder, text_encoder, fusion)
         self._secret = secret
@@ -97,7 +100,7 @@ class Ingress:
         manifest, history, catalogue = await asyncio.to_thread(read)
         require_tasks(manifest, url)
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
-        features = Features(manifest, self._cache, stages.encoders, self._secret)
+        features = Features(manifest, self._cache, stages.encoders, self._secret, self.settings.max_pixels)
         explainer = Explainer(manifest.config.parts, stages.ablations, stages.fusion)
         bounds = Bounds(none_fits=self.settings.none_fits_from)
         return Recommender(manifest, features, stages.fusion, explainer, history, catalogue, bounds)

@@ -27,6 +27,7 @@ from tryon_core.errors import TryonError
 from tryon_core.manifest import read_manifest
 
 from .config import Settings, metrics_folder, set_fast_flags
+from .logs import configure_logging
 from .supervisor import STOP, follow_supervisor
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: served until stopped; 1: a failed run; 2: bad use.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logging()
     host, port, *settings = sys.argv[1:] if argv is None else argv
     try:
         return _served(host, int(port), settings)

@@ -15,16 +15,16 @@ from tryon_core.shopper import Owned, Profile
 from tryon_core.words import MAX_CHARACTERS
 
 from .config import MAX_GARMENTS
+from .identifiers import Identifier
 from .schema_advice import Fit, RecommendationOut
 
 Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0, lt=300)]]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class OwnedIn(_Strict):

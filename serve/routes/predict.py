@@ -24,6 +24,7 @@ _BODY = {
             "schema": {
                 "type": "object",
                 "additionalProperties": False,
+                "anyOf": [{"required": ["image"]}, {"required": ["text"]}],
                 "properties": {
                     "image": {"type": "string", "contentMediaType": "image/*", "description": "the shopper's photo"},
                     "text": {"type": "string", "maxLength": MAX_CHARACTERS, "description": "the shopper's words"},
