@@ -16,9 +16,11 @@ from starlette.responses import Response
 from tryon_core.errors import TryonError
 
 from .admission import Admission
+from .browsers import Browsers
 from .config import Settings
 from .envelope import Envelope, problem
 from .errors import RouteError
+from .guard import Gate, Guard
 from .metrics import Metrics
 from .recommender import Recommender
 from .routes import health, pages, predict, recommendations
@@ -32,6 +34,7 @@ class Service(Protocol):
     settings: Settings
     metrics: Metrics
     admission: Admission
+    guard: Guard
 
     @property
     def recommender(self) -> Recommender:
@@ -56,7 +59,11 @@ def build_app(service: Service) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its own page, which asks no third party for scripts
         redoc_url=None,
-        middleware=[_envelope(service)],
+        middleware=[
+            Middleware(Browsers, is_listed=service.guard.is_listed),
+            _envelope(service),
+            Middleware(Gate, guard=service.guard),
+        ],
     )
     app.state.service, app.state.probe = service, probe
     for routes in (predict, recommendations, health, pages):

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -16,13 +17,18 @@ from tryon_core.errors import TryonError
 from tryon_core.history import History
 from tryon_core.manifest import Manifest, read_history, read_manifest
 
+from .addresses import Addresses, networks_of
 from .admission import Admission
 from .app import build_app
 from .cache import FeatureCache, LocalTier, RedisTier
-from .config import Settings, metrics_folder
+from .config import Settings, behind_haproxy, metrics_folder
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
+from .guard import Guard
+from .key_source import FileKeys
+from .keyring import KeyRing
+from .limits import Limits, LocalCounters
 from .metrics import Metrics, Timings
 from .recommender import Ask, Recommender, require_tasks
 from .schema import RecommendationsOut
@@ -55,6 +61,7 @@ class Ingress:
         self._secret = secret
         self.admission = Admission(self.settings.max_requests, self.settings.max_inflight_bytes)
         self._cache = self._new_cache()
+        self.guard = self._new_guard()
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()
@@ -148,6 +155,18 @@ class Ingress:
     def loaded_modules(self) -> list[str]:
         """Return the names of the modules that this process has imported; torch is none of them."""
         return sorted(sys.modules)
+
+    def _new_guard(self) -> Guard:
+        own = self.settings
+        ring = None
+        if own.keys not in ("off", "open"):
+
+            def count(outcome: str) -> None:
+                self.metrics.key_reads.labels(outcome).inc()
+
+            ring = KeyRing(FileKeys(Path(own.keys)), every_s=own.keys_every_s, stale_s=own.keys_stale_s, count=count)
+        addresses = Addresses(networks_of(own.trusted_proxies), hidden=behind_haproxy())
+        return Guard(own, ring, Limits(LocalCounters(), self._secret), addresses, self.metrics)
 
     def _new_cache(self) -> FeatureCache:
         own = self.settings

@@ -60,6 +60,10 @@ class Metrics:
         self.degraded = Counter(
             "tryon_degraded_answers_total", "Answers given without a part.", ("reason",), registry=registry
         )
+        self.refused = Counter(
+            "tryon_refused_requests_total", "Requests of callers who may not.", ("reason",), registry=registry
+        )
+        self.key_reads = Counter("tryon_key_reads_total", "Readings of the keys.", ("outcome",), registry=registry)
         self.model_info = Gauge(
             "tryon_model_info",
             "1 for the model that serves, 0 for one that did.",

@@ -9,6 +9,7 @@ from tryon_core.garment import LETTERS, Garment, Size
 from tryon_core.words import MAX_CHARACTERS
 
 from ..body import Form, read_form
+from ..guard import charge_garments
 from ..problems import PROBLEMS
 from ..recommender import Ask, Candidate
 from ..schema import ChoiceOut, PredictOut
@@ -44,6 +45,7 @@ async def predict(request: Request) -> PredictOut:
         raise InputError("expected an image or a text of the shopper, got neither", "/image")
     own = _own_garment(form)
     ask = Ask([own] if own else service.recommender.catalogue, words, form.files.get("image"), "/image", top_k=1)
+    await charge_garments(request, len(ask.candidates))
     answer = await service.recommender.recommend(ask, request.state.timings)
     best = answer.recommendations[0]
     service.metrics.count_degraded(answer.degraded_reasons)

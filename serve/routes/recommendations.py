@@ -8,6 +8,7 @@ from tryon_core.errors import InputError
 from tryon_core.shopper import shopper_words
 
 from ..body import read_json
+from ..guard import charge_garments
 from ..problems import PROBLEMS
 from ..recommender import Ask, Candidate
 from ..schema import RecommendationsIn, RecommendationsOut, from_base64
@@ -24,6 +25,7 @@ async def recommend(request: Request) -> RecommendationsOut:
     if len(wanted.garments) > service.settings.max_garments:
         most = service.settings.max_garments
         raise InputError(f"expected at most {most} garments, got {len(wanted.garments)}", "/garments")
+    await charge_garments(request, len(wanted.garments), "/garments")
     answer: RecommendationsOut = await service.recommender.recommend(_ask(wanted), request.state.timings)
     service.metrics.count_degraded(answer.degraded_reasons)
     return answer
