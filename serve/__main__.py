@@ -21,16 +21,21 @@ from typing import Any, NoReturn
 
 from tryon_core.catalogue import SAMPLE
 from tryon_core.cli import OneLineParser, root_line
-from tryon_core.errors import TryonError
+from tryon_core.errors import ConfigError, TryonError
 from tryon_core.manifest import read_manifest
 
-from .config import Settings, metrics_folder, set_fast_flags
+from .addresses import is_loopback
+from .config import NO_KEYS, Settings, metrics_folder, set_fast_flags
+from .key_commands import add_key_commands, run_key_command
+from .metrics import exposition_below
+from .operations import add_operations_command, operations, run_operations
 
 logger = logging.getLogger(__name__)
 _READY_WITHIN_S = 240.0
 _LOGS = "/tmp/ray/session_latest/logs/serve"
 _QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
 _INTERRUPTED = 130
+_LOOPBACK = "127.0.0.1"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     options = _parser().parse_args(argv)
     try:
-        return _served(options)
+        return _COMMANDS[options.command](options)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except TryonError as err:
@@ -51,16 +56,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _served(options: argparse.Namespace) -> int:
     settings = Settings.from_args(dict(_pair(setting) for setting in options.settings))
+    _require_keys(settings, options.host)
     # A wrong path is told before Ray is imported, which takes seconds.
     model = read_manifest(settings.checkpoint).emphasised(settings.weights()).fingerprint
     application = _application(settings)
     try:
         _require_free(options.host, options.port)
+        _require_free(_LOOPBACK, settings.operations_port or options.port + 1)
         return _run(application, settings, model, options)
     except Exception as err:
         logger.debug("what failed", exc_info=True)
         sys.stderr.write(f"serve: {root_line(err)}\n")
         return 1
+
+
+def _require_keys(settings: Settings, host: str) -> None:
+    """Check that whoever reaches an address may call, or is asked for a key.
+
+    Raises:
+        ConfigError: others than this machine reach it, and nothing was said about them.
+    """
+    if settings.keys == "off" and not is_loopback(host):
+        told = "make one by python -m serve keys create, or say keys=open if something in front decides who may call"
+        raise ConfigError(f"expected keys=PATH to listen on {host}, got keys=off: {told}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     run.add_argument("--port", type=_port, default=8000, help="port to listen on (default %(default)s)")
     run.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="settings, as cache=redis://127.0.0.1:6379")
+    add_operations_command(commands, _port)
+    add_key_commands(commands)
     return parser
 
 
@@ -120,7 +140,10 @@ def _run(application: Any, settings: Settings, model: str, options: argparse.Nam
         try:
             serve.start(http_options={"host": options.host, "port": options.port})
             serve.run(application, name="tryon", route_prefix="/")
-            return _serve_until_stopped(f"http://{options.host}:{options.port}", model)
+            address = f"http://{options.host}:{options.port}"
+            own_port = settings.operations_port or options.port + 1
+            with operations(_LOOPBACK, own_port, lambda: exposition_below(folder), address) as more:
+                return _serve_until_stopped(address, more, model, keys=settings.keys not in NO_KEYS)
         finally:
             try:
                 serve.shutdown()
@@ -138,10 +161,10 @@ def _interrupt_on_signals() -> None:
         signal.signal(number, interrupt)
 
 
-def _serve_until_stopped(address: str, model: str) -> int:
+def _serve_until_stopped(address: str, more: str, model: str, *, keys: bool) -> int:
     if not _wait_until_ready(address, model):
         return 1
-    sys.stdout.write(_greeting(address))
+    sys.stdout.write(_greeting(address, more, keys=keys))
     sys.stdout.flush()
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
@@ -167,12 +190,16 @@ def _wait_until_ready(address: str, model: str) -> bool:
     return False
 
 
-def _greeting(address: str) -> str:
+def _greeting(address: str, more: str, *, keys: bool) -> str:
     photo, text = (shlex.quote(os.path.relpath(SAMPLE / name)) for name in ("shopper.jpg", "shopper.txt"))
+    shown = '-H "Authorization: Bearer $KEY" ' if keys else ""
     return (
-        f"\ntryon serves at {address}   (docs at {address}/docs, Ctrl-C stops it)\n\n"
-        f"  curl -F image=@{photo} -F 'text=<{text}' {address}/v1/predict\n\n"
+        f"\ntryon serves at {address}   (docs at {address}/docs, operations at {more}, Ctrl-C stops it)\n\n"
+        f"  curl {shown}-F image=@{photo} -F 'text=<{text}' {address}/v1/predict\n\n"
     )
+
+
+_COMMANDS = {"run": _served, "keys": run_key_command, "operations": run_operations}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.routing import compile_path
 
@@ -69,6 +69,22 @@ _PATTERNS = tuple((compile_path(rule.path)[0], rule) for rule in TABLE if rule.p
 def rules_of(path: str) -> dict[str, Rule]:
     """Return the rules of a path on the public port by method; none where there is no such path."""
     return {rule.method: rule for pattern, rule in reversed(_PATTERNS) if pattern.match(path)}
+
+
+def describe(api: dict[str, Any], *, keys: bool) -> None:
+    """Add to an OpenAPI document which scopes each operation takes, and where a key goes.
+
+    Args:
+        keys: whether any are configured.
+    """
+    scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "tryon_ID_SECRET"}
+    api["components"].setdefault("securitySchemes", {})["key"] = scheme
+    for path, operations in api["paths"].items():
+        for method, operation in operations.items():
+            rule = rules_of(path)[method.upper()]
+            operation["x-scopes"] = [scope for scope in SCOPES if scope in rule.scopes]
+            if keys and not rule.is_open:
+                operation["security"] = [{"key": []}]
 
 
 def as_markdown() -> str:

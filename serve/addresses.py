@@ -64,6 +64,12 @@ class Addresses:
         return any(address in network for network in self._trusted)
 
 
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a host's address."""
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
 def _address(text: str) -> _Address | None:
     """Return the address in an entry, which may have a port; None where there is none."""
     text = text.strip()

@@ -15,9 +15,10 @@ from starlette.responses import Response
 
 from tryon_core.errors import TryonError
 
+from .access import describe
 from .admission import Admission
 from .browsers import Browsers
-from .config import Settings
+from .config import NO_KEYS, Settings
 from .envelope import Envelope, problem
 from .errors import RouteError
 from .guard import Gate, Guard
@@ -71,6 +72,7 @@ def build_app(service: Service) -> FastAPI:
     app.add_exception_handler(TryonError, _on_error)
     app.add_exception_handler(HTTPException, _on_route_error)
     _describe(app)
+    describe(app.openapi(), keys=service.settings.keys not in NO_KEYS)
     return app
 
 

@@ -21,7 +21,9 @@ MAX_GARMENTS = 1000
 """In one request, whatever the settings say: what the schema takes."""
 
 
-_MAY_BE_ZERO = ("address_requests", "address_garments", "key_requests", "key_garments")
+NO_KEYS = ("off", "open")
+"""Values of `keys` by which everybody may call."""
+_MAY_BE_ZERO = ("address_requests", "address_garments", "key_requests", "key_garments", "operations_port")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,8 @@ class Settings:
     """Requests a minute of one key; 0 for no limit. A key may have its own."""
     key_garments: int = 0
     """Garments scored a minute for one key; 0 for no limit. A key may have its own."""
+    operations_port: int = 0
+    """Where `python -m serve run` tells metrics and readiness, on the loopback; 0 is the port after the public one."""
     metrics_dir: str = ""
     """Folder of the metrics' files, one below it per node; empty chooses one in the temporary folder."""
 

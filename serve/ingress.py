@@ -21,7 +21,7 @@ from .addresses import Addresses, networks_of
 from .admission import Admission
 from .app import build_app
 from .cache import FeatureCache, LocalTier, RedisTier
-from .config import Settings, behind_haproxy, metrics_folder
+from .config import NO_KEYS, Settings, behind_haproxy, metrics_folder
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
@@ -159,7 +159,7 @@ class Ingress:
     def _new_guard(self) -> Guard:
         own = self.settings
         ring = None
-        if own.keys not in ("off", "open"):
+        if own.keys not in NO_KEYS:
 
             def count(outcome: str) -> None:
                 self.metrics.key_reads.labels(outcome).inc()

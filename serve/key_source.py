@@ -99,6 +99,14 @@ class FileKeys:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def check(self) -> None:
+        """Return where the file reads.
+
+        Raises:
+            KeySourceError: it does not.
+        """
+        self._records()
+
     async def read(self) -> list[Key]:
         """Return the file's records."""
         return _whole(await asyncio.to_thread(self._records))
