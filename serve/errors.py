@@ -35,6 +35,14 @@ class OverloadedError(UnavailableError):
     """More is asked than the service takes on now; nothing is broken."""
 
 
+class StoreError(UnavailableError):
+    """The store does not answer, or is too busy; nothing was kept of what was asked, or all of it."""
+
+
+class PreconditionError(TryonError):
+    """What is kept is not what the caller takes it for (If-Match)."""
+
+
 class DeadlineError(TryonError):
     """The caller's deadline has passed."""
 
@@ -113,6 +121,7 @@ STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (OriginError, 403, "Not allowed"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
+    (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),
     (RateError, 429, "Too much for a minute"),
     (UnavailableError, 503, "Not available now"),
