@@ -66,9 +66,12 @@ class Settings:
     """Items that may wait for one stage in one ingress; more are refused with 503."""
     max_replicas: int = 4
     """Of each deployment; what the cluster's CPUs allow comes first."""
+    store: str = ""
+    """Where what may not be lost is kept: sqlite:///PATH, or redis://, rediss:// or unix:// URL; empty for nowhere. Limits
+    are counted there for all replicas together."""
     keys: str = "off"
-    """Where the keys of callers are kept: the path of a file that `python -m serve keys` writes, on every node. `off`:
-    whoever reaches the port may call; `open`: the same, and it is meant, as where a gateway in front decides."""
+    """Where the keys of callers are kept, which `python -m serve keys` makes: the path of a file, on every node, or `store`.
+    `off`: whoever reaches the port may call; `open`: the same, and it is meant, as where a gateway in front decides."""
     keys_every_s: float = 2.0
     """How often the keys are read again; a new or revoked one is known everywhere after at most twice as long."""
     keys_stale_s: float = 3600.0
@@ -103,8 +106,8 @@ class Settings:
         self.weights()
         origins_of(self.origins)
         networks_of(self.trusted_proxies)
-        if not self.keys:
-            raise ConfigError("expected keys off, open or the path of a file, got nothing")
+        if not self.keys or (self.keys == "store" and not self.store):
+            raise ConfigError(f"expected keys off, open, the path of a file, or store with a store=…, got {self.keys!r}")
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
         try:

@@ -42,7 +42,7 @@ def build(args: Mapping[str, Any]) -> Application:
     """
     settings = Settings.from_args(args)
     load_servable(settings.checkpoint, settings.weights())  # told here rather than by replicas that start again and again
-    if settings.keys not in NO_KEYS:
+    if settings.keys not in (*NO_KEYS, "store"):
         FileKeys(Path(settings.keys)).check()
     missing = missing_fast_flags()
     if missing:

@@ -26,13 +26,15 @@ from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
 from .guard import Guard
-from .key_source import FileKeys
+from .key_source import FileKeys, StoreKeys
 from .keyring import KeyRing
-from .limits import Limits, LocalCounters
+from .limits import FallbackCounters, Limits, LocalCounters
 from .metrics import Metrics, Timings
+from .opening import Opening
 from .recommender import Ask, Recommender, require_tasks
 from .schema import RecommendationsOut
 from .stages import Stages
+from .store import Counters
 from .trial import Trial
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,7 @@ class Ingress:
         self._secret = secret
         self.admission = Admission(self.settings.max_requests, self.settings.max_inflight_bytes)
         self._cache = self._new_cache()
+        self.opening = Opening(self.settings.store)
         self.guard = self._new_guard()
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
@@ -136,6 +139,7 @@ class Ingress:
             self._app.state.probe.stop()
         if self._recommender is not None:
             await self._recommender.features.close()
+        await self.opening.close()
 
     @property
     def recommender(self) -> Recommender:
@@ -164,9 +168,13 @@ class Ingress:
             def count(outcome: str) -> None:
                 self.metrics.key_reads.labels(outcome).inc()
 
-            ring = KeyRing(FileKeys(Path(own.keys)), every_s=own.keys_every_s, stale_s=own.keys_stale_s, count=count)
+            source = StoreKeys(self.opening.keys) if own.keys == "store" else FileKeys(Path(own.keys))
+            ring = KeyRing(source, every_s=own.keys_every_s, stale_s=own.keys_stale_s, count=count)
+        counters: Counters = LocalCounters()
+        if own.store:
+            counters = FallbackCounters(self.opening.counters, counters)
         addresses = Addresses(networks_of(own.trusted_proxies), hidden=behind_haproxy())
-        return Guard(own, ring, Limits(LocalCounters(), self._secret), addresses, self.metrics)
+        return Guard(own, ring, Limits(counters, self._secret), addresses, self.metrics)
 
     def _new_cache(self) -> FeatureCache:
         own = self.settings

@@ -12,8 +12,9 @@ from typing import Any
 
 from tryon_core.errors import ConfigError
 
-from .key_source import FileKeys, KeySource
+from .key_source import FileKeys, KeySource, StoreKeys
 from .keys import KEY, SCOPES, Key, create_key
+from .opening import Opening
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -37,7 +38,7 @@ def add_key_commands(commands: Any) -> None:
 
 def _add(verbs: Any, name: str, what: str) -> Any:
     verb = verbs.add_parser(name, help=what)
-    verb.add_argument("--keys", required=True, metavar="PATH", help="the file of keys, as in the setting keys=PATH")
+    verb.add_argument("--keys", required=True, metavar="PLACE", help="the file of keys, or the URL of the store")
     return verb
 
 
@@ -55,9 +56,19 @@ def run_key_command(options: argparse.Namespace) -> int:
     Raises:
         TryonError: the keys cannot be read or written, there is no such key, or a new one is not as it may be.
     """
-    source = FileKeys(Path(options.keys))
-    sys.stdout.write(asyncio.run(_VERBS[options.verb](source, options)))
+    sys.stdout.write(asyncio.run(_done(options)))
     return 0
+
+
+async def _done(options: argparse.Namespace) -> str:
+    verb = _VERBS[options.verb]
+    if "://" not in options.keys:
+        return await verb(FileKeys(Path(options.keys)), options)
+    opening = Opening(options.keys)
+    try:
+        return await verb(StoreKeys(opening.keys), options)
+    finally:
+        await opening.close()
 
 
 async def _create(source: KeySource, options: argparse.Namespace) -> str:

@@ -9,7 +9,7 @@ import logging
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from tryon_core.errors import TryonError
 
 from .keys import Key
+from .store import Keys
 
 logger = logging.getLogger(__name__)
 _REVOKED = ":revoked"
@@ -50,46 +51,34 @@ class KeySource(Protocol):
         ...
 
 
-class Records(Protocol):
-    """What the store has for keys: small JSON records under names."""
-
-    async def put(self, name: str, data: Mapping[str, Any]) -> None:
-        """Keep a record."""
-        ...
-
-    async def get(self, name: str) -> dict[str, Any] | None:
-        """Return a record."""
-        ...
-
-    async def all(self) -> dict[str, dict[str, Any]]:
-        """Return every record by its name."""
-        ...
-
-
 class StoreKeys:
     """Records in the store, where all nodes see them.
 
     That a key is revoked stands in a record of its own, which nothing removes: a rotation at the same time cannot undo it.
+
+    Args:
+        keys: returns the store's, or raises where they cannot be had.
     """
 
-    def __init__(self, records: Records) -> None:
-        self._store = records
+    def __init__(self, keys: Callable[[], Awaitable[Keys]]) -> None:
+        self._keys = keys
 
     async def read(self) -> list[Key]:
         """Return the store's records."""
-        records = await self._store.all()
+        records = await (await self._keys()).all()
         revoked = {name.removesuffix(_REVOKED): data for name, data in records.items() if name.endswith(_REVOKED)}
         keys = {name: data | revoked.get(name, {}) for name, data in records.items() if not name.endswith(_REVOKED)}
         return _whole(keys)
 
     async def change(self, key_id: str, change: Change) -> Key:
         """Replace a record."""
-        found, revoked = await self._store.get(key_id), await self._store.get(key_id + _REVOKED)
+        keys = await self._keys()
+        found, revoked = await keys.get(key_id), await keys.get(key_id + _REVOKED)
         new = change(None if found is None else _record(key_id, found | (revoked or {})))
         data = new.model_dump(mode="json")
-        await self._store.put(new.id, data | {"revoked": None})
+        await keys.put(new.id, data | {"revoked": None})
         if new.revoked is not None:
-            await self._store.put(new.id + _REVOKED, {"revoked": data["revoked"]})
+            await keys.put(new.id + _REVOKED, {"revoked": data["revoked"]})
         return new
 
 

@@ -14,11 +14,13 @@ import logging
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from tryon_core.errors import TryonError
+
+from .records import Window
+from .store import Counters
 
 logger = logging.getLogger(__name__)
 WINDOW_S = 60.0
@@ -32,57 +34,35 @@ _SLACK = 1e-6
 """Of a unit, for what fractions of minutes are rounded by."""
 
 
-class Window(Protocol):
-    """What a counter says: of the window that a moment is in, and of the one before."""
-
-    @property
-    def count(self) -> float:
-        """Of this window, with what was just added."""
-        ...
-
-    @property
-    def previous(self) -> float:
-        """Of the window before."""
-        ...
-
-
-class Counters(Protocol):
-    """Counters that all replicas see, as the store has them."""
-
-    async def increment(self, bucket: str, window_s: float, by: float = 1.0, *, now: float) -> Window:
-        """Add to a bucket's count of the window that a moment is in; windows start at multiples of their length."""
-        ...
-
-
-@dataclass(frozen=True)
-class _Counts:
-    count: float = 0.0
-    previous: float = 0.0
-
-
 class LocalCounters:
     """Counters that only this process sees; of the buckets, those used last."""
 
     def __init__(self) -> None:
-        self._counts: OrderedDict[str, tuple[int, _Counts]] = OrderedDict()
+        self._windows: OrderedDict[str, tuple[int, Window]] = OrderedDict()
 
     async def increment(self, bucket: str, window_s: float, by: float = 1.0, *, now: float) -> Window:
         """Add to a bucket's count."""
-        window = int(now // window_s)
-        at, known = self._counts.pop(bucket, (window, _Counts()))
-        if at < window:
-            known = _Counts(0.0, known.count if at == window - 1 else 0.0)
-        counts = _Counts(known.count + by, known.previous)
-        self._counts[bucket] = (window, counts)
-        if len(self._counts) > _METERS:
-            self._counts.popitem(last=False)
-        return counts
+        number, elapsed = divmod(now / window_s, 1.0)
+        at, known = self._windows.pop(bucket, (int(number), Window(0.0, 0.0, elapsed)))
+        if at < number:
+            known = Window(0.0, known.count if at == number - 1 else 0.0, elapsed)
+        window = Window(known.count + by, known.previous, elapsed)
+        self._windows[bucket] = (int(number), window)
+        if len(self._windows) > _METERS:
+            self._windows.popitem(last=False)
+        return window
 
 
 class FallbackCounters:
-    """Shared counters, and own ones for a while after those have failed; then the limit is one of each replica."""
+    """Shared counters, and own ones for a while after those have failed; then the limit is one of each replica.
 
-    def __init__(self, shared: Counters, own: Counters, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        shared: returns them, or raises where they cannot be had.
+    """
+
+    def __init__(
+        self, shared: Callable[[], Awaitable[Counters]], own: Counters, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._shared, self._own, self._clock = shared, own, clock
         self._closed_until = -math.inf
 
@@ -91,7 +71,7 @@ class FallbackCounters:
         if self._clock() >= self._closed_until:
             try:
                 async with asyncio.timeout(_WITHIN_S):
-                    return await self._shared.increment(bucket, window_s, by, now=now)
+                    return await (await self._shared()).increment(bucket, window_s, by, now=now)
             except (TryonError, OSError) as err:  # a timeout is an OSError
                 self._closed_until = self._clock() + _BREAK_S
                 logger.warning("limits are each replica's own for %.0f s: %s", _BREAK_S, type(err).__name__)
@@ -143,7 +123,7 @@ class Meter:
         while by > self._lot:
             missing, free = by - self._lot, self._free()
             if missing > free + _SLACK:
-                return self._wait_s(missing)
+                return self._wait_s(by)
             await self._fetch(max(missing, min(int(free), self._limit.num // _LOTS)))
             await self._turn()
         self._lot -= by
@@ -183,14 +163,14 @@ class Meter:
         """Return the units of the last minute that still count."""
         return self._before * max(0.0, 1 - (self._clock() / WINDOW_S - self._minute))
 
-    def _wait_s(self, missing: int) -> float:
-        """Return how long it takes until units are free if nobody takes any."""
+    def _wait_s(self, by: int) -> float:
+        """Return how long it takes until units are free if nobody takes any: in this minute, or in the next one."""
         num, begun = self._limit.num, self._minute * WINDOW_S
-        room = num - missing - self._taken
+        room = num - (by - self._lot) - self._taken
         if room >= 0:
             end = begun + WINDOW_S * (1 - (room / self._before if self._before else 1))
         else:
-            end = begun + WINDOW_S * (2 - max(0.0, min(1.0, (num - missing) / min(self._taken, num))))
+            end = begun + WINDOW_S * (2 - max(0.0, min(1.0, (num - by) / min(self._taken, num))))
         return max(1.0, end - self._clock())
 
 
