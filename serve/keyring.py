@@ -18,6 +18,8 @@ from .key_source import KeySource
 from .keys import KEY, Key, digest_of
 
 logger = logging.getLogger(__name__)
+_PATIENCE_S = 1.0
+"""How long requests wait for one reading."""
 _NOBODY = digest_of("", secrets.token_hex(32))
 """What a secret is compared with whose id is nobody's."""
 
@@ -83,8 +85,9 @@ class KeyRing:
         if self._age() >= self._every_s and self._reading is None and self._clock() - self._asked_at >= self._every_s:
             self._asked_at = self._clock()
             self._reading = asyncio.create_task(self._read())
-        if self._reading is not None and self._age() >= 2 * self._every_s:
-            await asyncio.shield(self._reading)
+        patience_s = self._asked_at + _PATIENCE_S - self._clock()
+        if self._reading is not None and self._age() >= 2 * self._every_s and patience_s > 0:
+            await asyncio.wait({self._reading}, timeout=patience_s)
         if self._age() > self._stale_s:
             raise UnavailableError("the keys cannot be read now")
 
