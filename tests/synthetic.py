@@ -42,5 +42,5 @@ def make_rows(config: ModelConfig, num: int = 256, seed: int = 0) -> Rows:
     fit[::7] = -1
     match = np.where((height[who] - 170) / 20 + (category[what] - 3.5) / 7 > 0, 1.0, 0.0).astype(np.float32)
     looks = {look: category[what].astype(np.int64) % len(names) for look, names in LOOKS.items()}
-    taste = {f"taste_{look}": tastes(match, looks[look], len(names)) for look, names in LOOKS.items()}
+    taste = {f"taste_{look}": tastes(match, fit, looks[look], len(names)) for look, names in LOOKS.items()}
     return Rows(parts, {"fit": fit, "match": match, "body": body, **looks, **taste})

@@ -19,11 +19,14 @@ import pytest
 import ray
 
 import serve.__main__ as command
+from serve import local
 from serve.config import Settings, cache_secret, fast_flags
 from serve.graph import build
 from tests.serving import untrained_checkpoint, variant
 from tryon_core.errors import ConfigError, TryonError
 from tryon_core.presets import preset
+
+ADDRESS = ("127.0.0.1", "8000")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +81,7 @@ def test_bad_use_is_one_line_and_status_two(
         return name + equals + places.get(value, value)
 
     running = ray.is_initialized()
-    assert command.main(["run", *map(filled, arguments)]) == 2
+    assert local.main([*ADDRESS, *map(filled, arguments)]) == 2
     told = capfd.readouterr()
     assert message in told.err.splitlines()[-1]
     assert len([line for line in told.err.splitlines() if line.startswith("serve: ")]) == 1
@@ -101,10 +104,24 @@ def test_arguments_that_do_not_parse_end_with_status_two_and_one_line(
     assert err.startswith("python -m serve")
 
 
+def test_the_command_line_starts_what_serves_and_takes_the_metrics_files_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def supervised(line: list[str]) -> int:
+        python, _, module, *address, folder, told = line
+        assert (python, module, address, told) == (sys.executable, "serve.local", ["::1", "80"], "cache=memory")
+        seen.append(Path(folder.removeprefix("metrics_dir=")))
+        (seen[0] / "node").mkdir()
+        return 7
+
+    seen: list[Path] = []
+    monkeypatch.setattr(command, "supervise", supervised)
+    assert command.main(["run", "--host", "::1", "--port", "80", "cache=memory"]) == 7
+    assert not seen[0].exists()
+
+
 def test_a_port_that_is_taken_is_told_before_ray_starts(places: dict[str, str], capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert command.main(["run", "--port", str(port), f"checkpoint={places['GOOD']}"]) == 1
+        assert local.main(["127.0.0.1", str(port), f"checkpoint={places['GOOD']}"]) == 1
     assert capfd.readouterr().err.splitlines()[-1].startswith(f"serve: expected a free port, got {port} on 127.0.0.1: ")
 
 
@@ -132,10 +149,10 @@ def test_a_run_that_fails_ends_with_status_one_and_one_line(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(command, "_application", lambda settings: None)
-    monkeypatch.setattr(command, "_require_free", lambda host, port: None)
-    monkeypatch.setattr(command, "_run", fail)
-    assert command.main(["run"]) == 1
+    monkeypatch.setattr(local, "_application", lambda settings: None)
+    monkeypatch.setattr(local, "_require_free", lambda host, port: None)
+    monkeypatch.setattr(local, "_run", fail)
+    assert local.main(ADDRESS) == 1
     assert capsys.readouterr().err == f"serve: {line}\n"
 
 
@@ -216,10 +233,11 @@ def test_an_interrupt_during_the_start_ends_it(places: dict[str, str], tmp_path:
     with log.open("w") as file:
         process = subprocess.Popen(line, stdout=file, stderr=subprocess.STDOUT, cwd=Path(__file__).parent.parent)
     try:
-        while not psutil.Process(process.pid).children(recursive=True):  # Ray is what it starts
+        while len(family := psutil.Process(process.pid).children(recursive=True)) < 2:  # Ray is what the one child starts
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130, log.read_text()
         assert "Traceback" not in log.read_text()
+        assert not [one for one in family if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
     finally:
         process.kill()

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from train.data.faults import blemish
 from train.data.figures import render_mask
@@ -19,8 +18,7 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
 @pytest.fixture(scope="module")
 def silhouettes() -> list[np.ndarray]:
     shop = build_shop(SimConfig(seed=3, shoppers=PEOPLE, garments=10, brands=3, orders=20))
-    people = [render_mask(shop.bodies.row(at), shop.shoppers[at].view, 768, 512) for at in range(PEOPLE)]
-    return [np.where(np.asarray(Image.fromarray(person).reduce(2)) >= 128, 255, 0).astype(np.uint8) for person in people]
+    return [render_mask(shop.bodies.row(at), shop.shoppers[at].view, 384, 256) for at in range(PEOPLE)]
 
 
 def test_a_blemished_mask_is_still_almost_the_person_and_seldom_quite(silhouettes: list[np.ndarray]) -> None:
@@ -46,6 +44,16 @@ def test_narrow_gaps_are_closed_more_often_than_wide_ones() -> None:
     narrow, wide = (float(np.mean([m[110:290, a:b].mean() for m in seen])) for a, b in ((90, 92), (150, 165)))
     assert narrow > 0.4
     assert wide < 0.1
+
+
+def test_the_same_gap_is_closed_more_often_beside_the_trunk_than_between_the_legs() -> None:
+    mask = np.zeros((384, 256), np.uint8)
+    mask[20:360, 60:200] = 255
+    mask[60:340, 128:131] = 0
+    seen = np.stack([blemish(mask, np.random.default_rng(seed)) > 0 for seed in range(60)])[:, :, 129]
+    above, below = seen[:, 80:180].mean(), seen[:, 230:320].mean()
+    assert 0.4 < above < 0.9
+    assert 0.05 < below < above - 0.15
 
 
 def test_an_empty_mask_stays_empty_and_a_generator_decides_all() -> None:
@@ -83,13 +91,13 @@ def test_a_few_masks_have_a_hole_and_a_few_a_spot_on_the_edge(faulty_blocks: tup
     assert 0.001 < added < 0.03
 
 
-def test_an_edge_is_moved_outwards_a_little_on_average_and_not_everywhere_alike(
+def test_an_edge_is_moved_by_nothing_on_average_and_not_everywhere_alike(
     faulty_blocks: tuple[np.ndarray, np.ndarray],
 ) -> None:
     large = np.zeros((1200, 600), np.uint8)
     large[100:1100, 150:450] = 255
     widths = np.stack([(blemish(large, np.random.default_rng(seed))[200:1000] > 0).sum(axis=1) for seed in range(40)])
     wider = widths.mean(axis=1) - 300
-    assert 0.1 < wider.mean() < 1.2  # 2 x 0.0003 of 1000 pixels
-    assert wider.std() > 0.3
+    assert abs(wider.mean()) < 0.4
+    assert 0.3 < wider.std() < 1.2  # 2 x 0.0003 of 1000 pixels, and what is left of the restlessness
     assert 0.8 < np.median(widths.std(axis=1)) < 3.0

@@ -138,9 +138,9 @@ def test_most_people_come_in_clothes_that_fit_closely_and_hold_their_arms_aside(
     rng = np.random.default_rng(11)
     views = [draw_view(rng, at % 2 == 0) for at in range(2_000)]
     assert 0.01 < np.median([view.outfit.looseness for view in views]) < 0.03
-    assert 0.06 < np.mean([view.outfit.looseness > 0.06 for view in views]) < 0.2
-    assert 0.05 < np.mean([view.outfit.boxiness > 0.3 for view in views]) < 0.2
-    assert np.mean([arm.place == "beside" for view in views for arm in view.pose.arms]) > 0.75
+    assert 0.03 < np.mean([view.outfit.looseness > 0.06 for view in views]) < 0.2
+    assert 0.03 < np.mean([view.outfit.boxiness > 0.3 for view in views]) < 0.2
+    assert np.mean([arm.place == "beside" for view in views for arm in view.pose.arms]) > 0.9
     assert {arm.place for view in views for arm in view.pose.arms} == {"beside", "front", "behind"}
 
 

@@ -71,6 +71,12 @@ def test_drawn_faults_are_of_the_size_of_the_found_ones(studied: dict[str, Any])
         assert drawn["outer"][name]["bias"] == pytest.approx(found["outer"][name]["bias"], abs=0.2)
         assert 0.4 < drawn["outer"][name]["sd_within"] / found["outer"][name]["sd_within"] < 2.5
     assert drawn["gaps"]["chest"]["bias"] == pytest.approx(found["gaps"]["chest"]["bias"], abs=0.8)
+    for part in ("beside the trunk", "between the legs"):
+        assert drawn["closed"][part]["share"] == pytest.approx(found["closed"][part]["share"], abs=0.04)
+        for width in ("1-2", "2-3", "3-4"):
+            near = found["closed"][part]["of_width"][width]
+            assert drawn["closed"][part]["of_width"][width] == pytest.approx(near, abs=0.25)
+    assert abs(drawn["trunk"]["waist"]["p50"] - found["trunk"]["waist"]["p50"]) < 0.2
     assert drawn["correlation"][3] == pytest.approx(found["correlation"][3], abs=0.25)
 
 

@@ -29,10 +29,12 @@ from tryon_core.regions import components
 from .data.faults import blemish
 from .data.figures import render_mask
 from .data.sim import Shop, SimConfig, build_shop, photo_of
+from .mask_gaps import closed_gaps, gaps_of, trunk_widened
 
 log = logging.getLogger(__name__)
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.float64]
+Frame = tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], float, float]
 
 REGIONS = {
     "head": (0.0, 0.13),
@@ -45,7 +47,10 @@ REGIONS = {
     "feet": (0.94, 1.0),
 }
 """Rows from the top of the head, as shares of the person's height."""
+_TRUNK = ("shoulders", "chest", "waist", "hips")
 _FRAME_ROWS, _FINENESS, _MARGIN = 192, 4, 0.05
+_DRAWN_ROWS = 384
+"""Height of the masks on which faults are drawn."""
 _SOFTNESS = 1.5
 """SD of the blur from whose value at the true outline the offset of the other one is read."""
 _ROUGH = 0.002
@@ -66,7 +71,7 @@ def study(photos: int, seed: int) -> dict[str, Any]:
             refused[refusal_code(person.reason) or ""] += 1
         else:
             found.append((_true(shop, index, height), person.mask))
-        silhouette = _halved(_true(shop, index, 768))
+        silhouette = _true(shop, index, _DRAWN_ROWS)
         drawn.append((silhouette, blemish(silhouette, rng)))
     shares = {code: count / photos for code, count in refused.items()}
     return {"photos": photos, "refused": shares, "found": faults(found), "drawn": faults(drawn)}
@@ -76,11 +81,14 @@ def faults(pairs: list[tuple[Pixels, Pixels]]) -> dict[str, Any]:
     """Return the statistics of (true, other) masks of one size, uint8[H, W]."""
     framed = [[frame_mask(mask, _FRAME_ROWS, 128) > 0 for mask in pair] for pair in pairs]
     outlines = [offsets(*pair) for pair in pairs]
+    frames = [_in_frame(*pair) for pair in pairs]
     extents = np.array([_extents(*pair) for pair in pairs])
     return {
         "iou": _percentiles([_overlap(*pair) for pair in framed]),
         "outer": {name: _spread([o.of(name, outer=True) for o in outlines]) for name in REGIONS},
         "gaps": {name: _spread([o.of(name, outer=False) for o in outlines]) for name in REGIONS},
+        "closed": closed_gaps([gaps_of(*frame, _FINENESS) for frame in frames]),
+        "trunk": {name: _percentiles([_widened(frame, REGIONS[name]) for frame in frames]) for name in _TRUNK},
         "correlation": dict(zip(_DISTANCES[1:], _correlation(outlines), strict=True)),
         "top": _percentiles(extents[:, 0]),
         "bottom": _percentiles(extents[:, 1]),
@@ -124,7 +132,7 @@ def offsets(true: Pixels, other: Pixels) -> Offsets:
     return Offsets(places, values, (y - top) / tall, np.minimum(np.abs(x - first), np.abs(x - last)) <= 2)
 
 
-def _in_frame(true: Pixels, other: Pixels) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], float, float]:
+def _in_frame(true: Pixels, other: Pixels) -> Frame:
     """Return both masks in the true one's frame, bool[H, W], with the row of its top and its height there."""
     rows, columns = np.flatnonzero(true.any(axis=1)), np.flatnonzero(true.any(axis=0))
     tall, wide = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
@@ -134,6 +142,11 @@ def _in_frame(true: Pixels, other: Pixels) -> tuple[npt.NDArray[np.bool_], npt.N
     extent, smooth = Image.Transform.EXTENT, Image.Resampling.BILINEAR
     ours, theirs = (np.asarray(Image.fromarray(m).transform(size, extent, box, smooth)) >= 128 for m in (true, other))
     return ours, theirs, margin * scale, tall * scale
+
+
+def _widened(frame: Frame, region: tuple[float, float]) -> float:
+    ours, theirs, top, tall = frame
+    return trunk_widened(ours, theirs, (top + region[0] * tall, top + region[1] * tall), _FINENESS)
 
 
 def _soft(mask: npt.NDArray[np.bool_]) -> Array:
@@ -195,10 +208,6 @@ def _true(shop: Shop, index: int, height: int) -> Pixels:
     return render_mask(shop.bodies.row(index), shop.shoppers[index].view, height, height * 2 // 3)
 
 
-def _halved(mask: Pixels) -> Pixels:
-    return np.where(np.asarray(Image.fromarray(mask).reduce(2)) >= 128, 255, 0).astype(np.uint8)
-
-
 def _sent(photo: Pixels, rng: np.random.Generator) -> bytes:
     """Return a photo as a phone might send it, JPEG."""
     file = io.BytesIO()
@@ -208,13 +217,18 @@ def _sent(photo: Pixels, rng: np.random.Generator) -> bytes:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write the statistics as JSON."""
+    """Write the statistics as JSON, and log how gaps are closed in found and in drawn masks."""
     parser = argparse.ArgumentParser(prog="python -m train.mask_study", description=main.__doc__)
     parser.add_argument("--photos", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=12)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
-    options.out.write_text(json.dumps(study(options.photos, options.seed), indent=1) + "\n", encoding="utf-8")
+    told = study(options.photos, options.seed)
+    for kind in ("found", "drawn"):
+        for part, gaps in told[kind]["closed"].items():
+            log.info("%s: of the gaps %s, closed %s; by their width %s", kind, part, gaps.get("share"), gaps.get("of_width"))
+        log.info("%s: IoU %s; by how much the waist is broader %s", kind, told[kind]["iou"], told[kind]["trunk"]["waist"])
+    options.out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     log.info("wrote %s", options.out)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tryon_core.batch import Column
+from tryon_core.batch import FIT_CLASSES, Column
 from tryon_core.errors import ConfigError
 from tryon_core.tasks import TASKS, Body, Classes
 from tryon_core.text import TextArrays
@@ -166,15 +166,19 @@ def num_batches(num_rows: int, batch_size: int, world: int = 1) -> int:
     return -(-(num_rows // world) // (batch_size // world))
 
 
-def tastes(kept: Array, classes: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.float32]:
+def tastes(kept: Array, fit: Array, classes: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.float32]:
     """Return a taste task's targets, float32[N, num_classes]: what became of each order at its garment's class, else NaN.
+
+    Orders that came in the wrong size tell nothing: most of them come back however much they are liked.
 
     Args:
         kept: N numbers, 1 kept, 0 returned, NaN unknown.
+        fit: int64[N], into `FIT_CLASSES`, −1 unknown.
         classes: int64[N], in [0, num_classes).
     """
     targets = np.full((len(kept), num_classes), np.nan, dtype=np.float32)
-    targets[np.arange(len(kept)), classes] = kept
+    wrong = (fit >= 0) & (fit != FIT_CLASSES.index("fit"))
+    targets[np.arange(len(kept)), classes] = np.where(wrong, np.nan, kept)
     return targets
 
 

@@ -80,12 +80,13 @@ def _rows(shop: Shop, makers: dict[str, Make], history: Array, chosen: Ids, extr
         used, index = used_by(numbers[part])
         parts[part] = Column(make(used), index)
     looks = {name: np.array([names.index(getattr(g, name)) for g in shop.garments]) for name, names in LOOKS.items()}
+    fit, kept = orders.fit[chosen], orders.kept[chosen].astype(np.float32)
     targets: dict[str, Array] = {
-        "fit": orders.fit[chosen],
-        "match": orders.kept[chosen].astype(np.float32),
+        "fit": fit,
+        "match": kept,
         "body": shop.bodies.measurements()[shopper],
         **{name: classes[garment] for name, classes in looks.items()},
-        **{f"taste_{name}": tastes(orders.kept[chosen], looks[name][garment], len(LOOKS[name])) for name in LOOKS},
+        **{f"taste_{name}": tastes(kept, fit, looks[name][garment], len(LOOKS[name])) for name in LOOKS},
     }
     return Rows(parts, targets, extra)
 

@@ -95,7 +95,7 @@ def targets(
         classes = {name: own.look(look) for name, own in garments.items()}
         known[look] = np.array([classes[line.garment] for line in lines], dtype=np.int64)
         met = np.where(known[look] >= 0, kept, np.nan)
-        known[f"taste_{look}"] = tastes(met, known[look].clip(0), len(names))
+        known[f"taste_{look}"] = tastes(met, said.fit, known[look].clip(0), len(names))
     for name, task in (config.own_tasks or {}).items():
         column = columns.tasks[name][1] if name in columns.tasks else name
         known[name] = np.array([_class(table.value(column, line.row), task.classes) for line in lines], dtype=np.int64)

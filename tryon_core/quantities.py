@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .text import hash_word
+from .told import HEIGHT_CM, WEIGHT_KG
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Quantity:
 
 
 QUANTITIES = (
-    Quantity("<cm>", 120, 230, 170, 10),
-    Quantity("<kg>", 30, 220, 72, 16),
+    Quantity("<cm>", *HEIGHT_CM, 170, 10),
+    Quantity("<kg>", *WEIGHT_KG, 72, 16),
     Quantity("<size:letter>", -5, 9, 0.5, 1.7),
     Quantity("<size:eu>", 16, 70, 43, 7),
     Quantity("<size:us>", 0, 64, 18, 16),

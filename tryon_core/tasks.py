@@ -60,7 +60,10 @@ class Match:
 
 
 class Taste:
-    """P(kept) of a garment of each class. Target float32[B, C], at the garment's class 1 kept, 0 returned; else NaN."""
+    """P(kept) of a garment of each class that is not of the wrong size.
+
+    Target float32[B, C], at the garment's class 1 kept, 0 returned; else NaN.
+    """
 
     view: View = "taste"
 

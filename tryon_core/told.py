@@ -13,8 +13,9 @@ from .words import Token, parse
 
 _CUPS = {"aa": 0.0, "a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "e": 5.0, "f": 6.0, "g": 7.0, "h": 8.0, "i": 9.0, "j": 10.0}
 _CUPS |= {"dd": 5.0, "ddd": 6.0}
-_HEIGHT_CM, _WEIGHT_KG, _AGE = (110.0, 230.0), (20.0, 250.0), (14.0, 90.0)
-"""What is taken for a height, a weight and an age; other numbers are something else, or junk."""
+HEIGHT_CM, WEIGHT_KG = (120.0, 230.0), (30.0, 220.0)
+"""What is taken for a height and for a weight; other numbers are something else, or slips."""
+_AGE = (14.0, 90.0)
 _YEARS = {"years", "year", "yrs", "yo"}
 
 
@@ -42,9 +43,9 @@ def _numbers(tokens: Sequence[Token]) -> dict[str, float]:
 
 def _name(word: str, value: float, behind: str) -> str | None:
     """Return the field that a number is, None for another number."""
-    if word == "<cm>" and _HEIGHT_CM[0] <= value <= _HEIGHT_CM[1]:
+    if word == "<cm>" and HEIGHT_CM[0] <= value <= HEIGHT_CM[1]:
         return "told_height_cm"
-    if word == "<kg>" and _WEIGHT_KG[0] <= value <= _WEIGHT_KG[1]:
+    if word == "<kg>" and WEIGHT_KG[0] <= value <= WEIGHT_KG[1]:
         return "told_weight_kg"
     if word == "<number>" and behind in _YEARS and _AGE[0] <= value <= _AGE[1]:
         return "told_age"

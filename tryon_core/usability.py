@@ -53,12 +53,12 @@ def fault_of(pose: Pose, height: int, width: int, *, alone: bool) -> str:
         return "no_person"
     if not alone:
         return "several"
-    checks: dict[str, Callable[[], bool]] = {
+    checks: dict[str, Callable[[], bool]] = {  # in this order: where limbs are in a blurred photo is a guess
         "not_full_body": lambda: not _is_whole(pose, height, width),
         "too_small": lambda: _length_px(pose) < _LEAST_PX,
+        "not_sharp": lambda: steepness(pose.upright, pose.mask) < _LEAST_STEEPNESS,
         "not_upright": lambda: not _is_upright(pose.points),
         "not_facing": lambda: not _is_facing(pose.points),
-        "not_sharp": lambda: steepness(pose.upright, pose.mask) < _LEAST_STEEPNESS,
         "unclear": lambda: _unsure(pose.mask) > _MOST_UNSURE,
     }
     return next((code for code, holds in checks.items() if holds()), "")

@@ -9,10 +9,10 @@ from itertools import accumulate
 import numpy as np
 
 ARMS: dict[str, tuple[float, tuple[float, float], tuple[float, float], str]] = {
-    "beside": (0.9, (0.5, 0.12), (0.0, 0.1), "beside"),
-    "hip": (0.03, (0.72, 0.08), (1.75, 0.15), "front"),
-    "bent": (0.04, (0.22, 0.1), (1.9, 0.35), "front"),
-    "behind": (0.03, (0.24, 0.08), (0.75, 0.12), "behind"),
+    "beside": (0.97, (0.65, 0.1), (0.0, 0.1), "beside"),
+    "hip": (0.01, (0.72, 0.08), (1.75, 0.15), "front"),
+    "bent": (0.01, (0.22, 0.1), (1.9, 0.35), "front"),
+    "behind": (0.01, (0.24, 0.08), (0.75, 0.12), "behind"),
 }
 """Ways to hold an arm: odds, mean and SD of how far it is raised and of how far its elbow is bent, and where it is."""
 _WIDE_SHARE = 0.15

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from tryon_core.batch import CUTS, DEPARTMENTS, PATTERNS
 from tryon_core.errors import ConfigError
@@ -44,7 +43,7 @@ class SimConfig:
     """How large a shop is drawn, and from which seed."""
 
     seed: int = 0
-    shoppers: int = 20_000
+    shoppers: int = 40_000
     garments: int = 2_000
     brands: int = 60
     cameras: int = 40
@@ -142,8 +141,6 @@ def truth(shop: Shop, shopper_rows: Ints, garment_rows: Ints, size_rows: Ints) -
 def mask_of(shop: Shop, index: int, height: int = 384, width: int = 256, *, take: int = 0) -> Pixels:
     """Return a shopper's silhouette with a segmenter's faults, uint8[height, width], 0 or 255.
 
-    It is drawn at twice the size, since the outline of a polygon is drawn up to a pixel too wide: at a height of 192, a
-    figure would be 8 % broader than in its photo.
     Take 0 is of the same shot as `photo_of`; each other take has a pose, clothes and a camera of its own.
     """
     rng = stream_rng(shop.config.seed, Stream.MASK, index, take)
@@ -152,8 +149,7 @@ def mask_of(shop: Shop, index: int, height: int = 384, width: int = 256, *, take
     if take:
         rigs = _rigs_for(shop.rigs, shop.config, bool(shop.holdout[index]))
         view = draw_view(rng, shopper.sex == "female", rigs[int(rng.integers(len(rigs)))])
-    double = Image.fromarray(render_mask(shop.bodies.row(index), view, 2 * height, 2 * width))
-    return blemish(np.where(np.asarray(double.reduce(2)) >= 128, 255, 0).astype(np.uint8), rng)
+    return blemish(render_mask(shop.bodies.row(index), view, height, width), rng)
 
 
 def photo_of(shop: Shop, index: int, height: int = 384, width: int = 256) -> Pixels:

@@ -27,7 +27,7 @@ _ODDS = {
     False: ((0.75, 0.25, 0, 0), (0.1, 0.78, 0.03, 0.01, 0.01, 0.07)),
 }
 """Of bottoms and hairdos, of women and of men."""
-_BAREFOOT_SHARE, _BAG_SHARE, _BAGGY_SHARE, _JACKET_SHARE = 0.4, 0.03, 0.05, 0.02
+_BAREFOOT_SHARE, _BAG_SHARE, _BAGGY_SHARE, _JACKET_SHARE = 0.4, 0.03, 0.04, 0.02
 _HEELED_SHARE, _HEEL, _SOLE = {True: 0.12, False: 0.02}, (0.015, 0.055), (0.004, 0.018)
 """Share of the shod in heels, of women and of men; how high heels and soles lift a person, in statures."""
 
@@ -99,13 +99,13 @@ def draw_view(rng: np.random.Generator, female: bool, rig: Rig | None = None) ->
 def draw_outfit(rng: np.random.Generator, female: bool) -> Outfit:
     """Draw what somebody wears for a photo that asks for clothes that fit closely; a minority comes in loose ones."""
     jacket, baggy = rng.random() < _JACKET_SHARE, rng.random() < _BAGGY_SHARE
-    looseness = float(rng.gamma(2.0, 0.008)) + (float(rng.uniform(0.03, 0.12)) if baggy or jacket else 0.0)
+    looseness = float(rng.gamma(2.0, 0.006)) + (float(rng.uniform(0.03, 0.12)) if baggy or jacket else 0.0)
     barefoot = rng.random() < _BAREFOOT_SHARE
     heeled = rng.random() < _HEELED_SHARE[female]
     lift = float(rng.uniform(*(_HEEL if heeled else _SOLE)))
     return Outfit(
         looseness=looseness,
-        boxiness=float(rng.uniform(0.3, 0.9)) if baggy or jacket else float(rng.beta(1.0, 14.0)),
+        boxiness=float(rng.uniform(0.3, 0.9)) if baggy or jacket else float(rng.beta(1.0, 40.0)),
         jacket=jacket,
         bottoms=_pick(rng, _BOTTOMS, _ODDS[female][0]),
         sleeves="long" if jacket else _pick(rng, ("none", "short", "long"), (0.12, 0.48, 0.4)),
