@@ -27,6 +27,7 @@ from .recommender import Recommender
 from .routes import health, pages, predict, recommendations
 from .routes.health import Probe
 from .schema import ProblemOut, RecommendationsIn
+from .store import Store
 
 
 class Service(Protocol):
@@ -36,6 +37,11 @@ class Service(Protocol):
     metrics: Metrics
     admission: Admission
     guard: Guard
+
+    @property
+    def store(self) -> Store:
+        """Garments, shoppers, order lines and keys."""
+        ...
 
     @property
     def recommender(self) -> Recommender:

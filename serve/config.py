@@ -67,8 +67,11 @@ class Settings:
     max_replicas: int = 4
     """Of each deployment; what the cluster's CPUs allow comes first."""
     store: str = ""
-    """Where what may not be lost is kept: sqlite:///PATH, or redis://, rediss:// or unix:// URL; empty for nowhere. Limits
-    are counted there for all replicas together."""
+    """What must not be lost: sqlite:///PATH, for the processes of one machine (four slashes before an absolute path), or
+    redis://, rediss:// or unix:// URL of a Redis that evicts nothing and writes an append-only file. Empty is an SQLite file
+    in the data folder, TRYON_DATA, else the user's own."""
+    blobs: str = ""
+    """Garments' pictures: a path or fsspec URL; empty is a folder in the data folder."""
     keys: str = "off"
     """Where the keys of callers are kept, which `python -m serve keys` makes: the path of a file, on every node, or `store`.
     `off`: whoever reaches the port may call; `open`: the same, and it is meant, as where a gateway in front decides."""
@@ -106,10 +109,13 @@ class Settings:
         self.weights()
         origins_of(self.origins)
         networks_of(self.trusted_proxies)
-        if not self.keys or (self.keys == "store" and not self.store):
-            raise ConfigError(f"expected keys off, open, the path of a file, or store with a store=…, got {self.keys!r}")
+        if not self.keys:
+            raise ConfigError("expected keys off, open, store or the path of a file, got nothing")
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
+        if self.store and not self.store.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
+            told = f"sqlite:///PATH, redis://…, rediss://… or unix://…, got {self.store!r}"
+            raise ConfigError(f"expected store {told}")
         try:
             _ = urllib.parse.urlsplit(self.cache).port
         except ValueError as err:
@@ -131,6 +137,30 @@ class Settings:
         if len(weights) < len(pairs) or not all(0 < factor < math.inf for factor in weights.values()):
             raise ConfigError(f"expected each part once, by a factor over 0 and finite, got {self.modality_weights!r}")
         return weights
+
+    def placed(self) -> Settings:
+        """Return the settings with the store, blobs and keys that are meant, wherever a process is started."""
+        store, blobs = self.store or f"sqlite:///{data_folder()}/store.db", self.blobs or f"{data_folder()}/blobs"
+        if store.startswith("sqlite:///"):
+            store = f"sqlite:///{os.path.abspath(store.removeprefix('sqlite:///'))}"
+        keys = self.keys if self.keys in (*NO_KEYS, "store") else os.path.abspath(self.keys)
+        blobs = blobs if "://" in blobs else os.path.abspath(blobs)
+        return dataclasses.replace(self, store=store, blobs=blobs, keys=keys)
+
+    def require_shared(self, num_nodes: int) -> None:
+        """Check that every node of a cluster sees the same store and blobs.
+
+        Raises:
+            ConfigError: they are on one node's disk; it says what mends it.
+        """
+        if num_nodes <= 1:
+            return
+        mend = "set store=redis://HOST:6379 to a Redis that evicts nothing and writes an append-only file"
+        if not self.store or self.store.startswith("sqlite:"):
+            raise ConfigError(f"expected one node for an SQLite store, got {num_nodes}: each would have its own; {mend}")
+        if not self.blobs:
+            mend = "set blobs=s3://BUCKET/FOLDER, or to a folder that is mounted on every node"
+            raise ConfigError(f"expected one node for blobs in its data folder, got {num_nodes}: {mend}")
 
     @classmethod
     def from_args(cls, args: Mapping[str, Any]) -> Settings:
@@ -168,6 +198,12 @@ def cache_secret() -> bytes:
     if len(secret) > 64:
         raise ConfigError(f"expected TRYON_CACHE_SECRET of at most 64 bytes, got {len(secret)}")
     return secret
+
+
+def data_folder() -> str:
+    """Return the folder of what is kept where no place is set: TRYON_DATA, else `tryon` among the user's own data."""
+    home = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    return os.path.abspath(os.environ.get("TRYON_DATA") or os.path.join(home, "tryon"))
 
 
 def fast_flags() -> dict[str, str]:

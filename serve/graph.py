@@ -23,6 +23,7 @@ from .fusion import Fusion
 from .image_encoder import ImageEncoder
 from .ingress import Ingress
 from .key_source import FileKeys
+from .nodes import num_nodes
 from .replica import load_servable
 from .text_encoder import TextEncoder
 
@@ -36,11 +37,14 @@ def build(args: Mapping[str, Any]) -> Application:
         args: names and values of `config.Settings`.
 
     Raises:
-        ConfigError: a setting is unknown or wrong, or the model lacks a task that an answer needs or cannot weigh parts.
+        ConfigError: a setting is unknown or wrong or not for so many nodes, or the model lacks a task that an answer needs
+            or cannot weigh parts.
         CheckpointError: the checkpoint does not load.
         KeySourceError: the keys cannot be read.
     """
     settings = Settings.from_args(args)
+    settings.require_shared(num_nodes())
+    settings = settings.placed()
     load_servable(settings.checkpoint, settings.weights())  # told here rather than by replicas that start again and again
     if settings.keys not in (*NO_KEYS, "store"):
         FileKeys(Path(settings.keys)).check()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -11,15 +12,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tryon_core.errors import InputError
 
 from .access import Rule, rules_of
-from .addresses import Addresses
+from .addresses import Addresses, networks_of
 from .browsers import is_preflight, preflight_answer
-from .config import Settings
+from .config import NO_KEYS, Settings, behind_haproxy
 from .errors import CallerError, OriginError, RateError, RouteError, ScopeError
+from .key_source import FileKeys, StoreKeys
 from .keyring import KeyRing
 from .keys import Key
-from .limits import WINDOW_S, Limit, Limits, Standing
+from .limits import WINDOW_S, FallbackCounters, Limit, Limits, LocalCounters, Standing
 from .metrics import Metrics
 from .origins import comes_from, is_own, origins_of
+from .store import Counters, Keys, Store
 
 _BEARER = "bearer "
 
@@ -154,6 +157,31 @@ class Guard:
         if address is None:
             return []
         return [(f"address {address}", _limits(self._settings.address_requests, self._settings.address_garments))]
+
+
+def new_guard(settings: Settings, metrics: Metrics, secret: bytes, store: Callable[[], Store]) -> Guard:
+    """Return the guard that settings ask for.
+
+    Args:
+        secret: key of the digests by which callers are called in the counters, the same for all replicas.
+        store: returns the store, or raises while it is not open.
+    """
+
+    async def keys() -> Keys:
+        return store().keys
+
+    async def counters() -> Counters:
+        return store().counters
+
+    def count(outcome: str) -> None:
+        metrics.key_reads.labels(outcome).inc()
+
+    ring = None
+    if settings.keys not in NO_KEYS:
+        source = StoreKeys(keys) if settings.keys == "store" else FileKeys(Path(settings.keys))
+        ring = KeyRing(source, every_s=settings.keys_every_s, stale_s=settings.keys_stale_s, count=count)
+    limits = Limits(FallbackCounters(counters, LocalCounters()), secret)
+    return Guard(settings, ring, limits, Addresses(networks_of(settings.trusted_proxies), hidden=behind_haproxy()), metrics)
 
 
 def _limits(requests: int, garments: int) -> list[Limit]:

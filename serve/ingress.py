@@ -6,7 +6,6 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -17,24 +16,20 @@ from tryon_core.errors import TryonError
 from tryon_core.history import History
 from tryon_core.manifest import Manifest, read_history, read_manifest
 
-from .addresses import Addresses, networks_of
 from .admission import Admission
 from .app import build_app
 from .cache import FeatureCache, LocalTier, RedisTier
-from .config import NO_KEYS, Settings, behind_haproxy, metrics_folder
+from .config import Settings, metrics_folder
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
-from .guard import Guard
-from .key_source import FileKeys, StoreKeys
-from .keyring import KeyRing
-from .limits import FallbackCounters, Limits, LocalCounters
+from .guard import new_guard
 from .metrics import Metrics, Timings
-from .opening import Opening
+from .nodes import num_nodes
 from .recommender import Ask, Recommender, require_tasks
 from .schema import RecommendationsOut
 from .stages import Stages
-from .store import Counters
+from .store import Store, open_store
 from .trial import Trial
 
 logger = logging.getLogger(__name__)
@@ -56,18 +51,18 @@ class Ingress:
     def __init__(
         self, settings: Mapping[str, Any], secret: bytes, image_encoder: Any, text_encoder: Any, fusion: Any
     ) -> None:
-        self.settings = Settings.from_args(settings)
+        self.settings = Settings.from_args(settings).placed()
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
         self.metrics = Metrics(metrics_folder(self.settings, node) if node else "")
         self._handles = (image_encoder, text_encoder, fusion)
         self._secret = secret
         self.admission = Admission(self.settings.max_requests, self.settings.max_inflight_bytes)
         self._cache = self._new_cache()
-        self.opening = Opening(self.settings.store)
-        self.guard = self._new_guard()
+        self.guard = new_guard(self.settings, self.metrics, secret, lambda: self.store)
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()
+        self._store: Store | None = None
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve the model of the checkpoint that the config names, once the stages answer with it.
@@ -77,10 +72,14 @@ class Ingress:
 
         Raises:
             CheckpointError: the folder does not read, and there is no old model.
-            ConfigError: the model lacks a task that an answer needs, and there is no old model.
+            ConfigError: the model lacks a task that an answer needs, and there is no old model; or the store is not fit.
+            StoreError: the store does not answer, the first time.
         """
         url, weights = user_config["checkpoint"], user_config.get("weights", {})
         async with self._rolling_out:
+            if self._store is None:
+                self.settings.require_shared(num_nodes())
+                self._store = await open_store(self.settings.store)
             try:
                 new = await self._made(url, weights)
                 if self._recommender is not None:
@@ -139,7 +138,8 @@ class Ingress:
             self._app.state.probe.stop()
         if self._recommender is not None:
             await self._recommender.features.close()
-        await self.opening.close()
+        if self._store is not None:
+            await self._store.close()
 
     @property
     def recommender(self) -> Recommender:
@@ -152,6 +152,17 @@ class Ingress:
             raise UnavailableError("no model is loaded yet")
         return self._recommender
 
+    @property
+    def store(self) -> Store:
+        """Garments, shoppers, order lines and keys.
+
+        Raises:
+            UnavailableError: it is not open yet.
+        """
+        if self._store is None:
+            raise UnavailableError("the store is not open yet")
+        return self._store
+
     async def recommend(self, ask: Ask) -> RecommendationsOut:
         """Return an answer without HTTP, for callers that hold a handle of this deployment."""
         return await self.recommender.recommend(ask, Timings())
@@ -159,22 +170,6 @@ class Ingress:
     def loaded_modules(self) -> list[str]:
         """Return the names of the modules that this process has imported; torch is none of them."""
         return sorted(sys.modules)
-
-    def _new_guard(self) -> Guard:
-        own = self.settings
-        ring = None
-        if own.keys not in NO_KEYS:
-
-            def count(outcome: str) -> None:
-                self.metrics.key_reads.labels(outcome).inc()
-
-            source = StoreKeys(self.opening.keys) if own.keys == "store" else FileKeys(Path(own.keys))
-            ring = KeyRing(source, every_s=own.keys_every_s, stale_s=own.keys_stale_s, count=count)
-        counters: Counters = LocalCounters()
-        if own.store:
-            counters = FallbackCounters(self.opening.counters, counters)
-        addresses = Addresses(networks_of(own.trusted_proxies), hidden=behind_haproxy())
-        return Guard(own, ring, Limits(counters, self._secret), addresses, self.metrics)
 
     def _new_cache(self) -> FeatureCache:
         own = self.settings

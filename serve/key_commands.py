@@ -12,9 +12,10 @@ from typing import Any
 
 from tryon_core.errors import ConfigError
 
+from .config import Settings
 from .key_source import FileKeys, KeySource, StoreKeys
 from .keys import KEY, SCOPES, Key, create_key
-from .opening import Opening
+from .store import Keys, open_store
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -38,7 +39,9 @@ def add_key_commands(commands: Any) -> None:
 
 def _add(verbs: Any, name: str, what: str) -> Any:
     verb = verbs.add_parser(name, help=what)
-    verb.add_argument("--keys", required=True, metavar="PLACE", help="the file of keys, or the URL of the store")
+    verb.add_argument(
+        "--keys", required=True, metavar="PLACE", help="the file of keys, the URL of the store, or store for its usual place"
+    )
     return verb
 
 
@@ -62,13 +65,17 @@ def run_key_command(options: argparse.Namespace) -> int:
 
 async def _done(options: argparse.Namespace) -> str:
     verb = _VERBS[options.verb]
-    if "://" not in options.keys:
+    if options.keys != "store" and "://" not in options.keys:
         return await verb(FileKeys(Path(options.keys)), options)
-    opening = Opening(options.keys)
+    store = await open_store(Settings().placed().store if options.keys == "store" else options.keys)
+
+    async def keys() -> Keys:
+        return store.keys
+
     try:
-        return await verb(StoreKeys(opening.keys), options)
+        return await verb(StoreKeys(keys), options)
     finally:
-        await opening.close()
+        await store.close()
 
 
 async def _create(source: KeySource, options: argparse.Namespace) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 
 from serve.config import fast_flags
 from tests.redis_server import RedisServer
+from tests.store_cases import Places
 from tryon_core.batch import HISTORY_FIELDS, SIZE_FIELDS, Column, distinct, part_named
 from tryon_core.config import ImageTower, ModelConfig, NumbersTower
 from tryon_core.model import Model
@@ -23,6 +25,9 @@ from tryon_core.presets import preset
 _NODE_FLAGS = ("RAY_SERVE_ENABLE_HA_PROXY", "RAY_SERVE_THROUGHPUT_OPTIMIZED")
 os.environ |= {name: value for name, value in fast_flags().items() if name not in _NODE_FLAGS}
 os.environ |= {"RAY_worker_niceness": "0"}
+# What a test's service keeps where it names no store of its own; a run that is killed leaves it behind.
+_DATA = tempfile.TemporaryDirectory(prefix="tryon-test-")
+os.environ |= {"TRYON_DATA": _DATA.name}
 torch.set_num_threads(1)
 # How long an example takes is the machine's affair; a first one pays for imports, too.
 hypothesis_settings.register_profile("suite", deadline=None)
@@ -103,6 +108,14 @@ def ray_cluster() -> Iterator[None]:
     ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def store_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    """Where empty stores of every kind can be opened; its Redis keeps what it is told."""
+    server = RedisServer(tmp_path_factory.mktemp("store-redis"), "--appendonly", "yes", "--appendfsync", "always")
+    yield Places(tmp_path_factory.mktemp("stores"), server)
+    server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,32 @@ from serve.keyring import KeyRing
 from serve.keys import Key, create_key
 from serve.limits import Limits, LocalCounters
 from serve.metrics import Metrics
-from serve.store import Counters
+from serve.store import Counters, Keys, Store, open_store
 
 SHOP = "https://shop.example"
+
+
+class Opening:
+    """A store that is opened when it is first asked for."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._store: Store | None = None
+
+    async def store(self) -> Store:
+        if self._store is None:
+            self._store = await open_store(self._url)
+        return self._store
+
+    async def keys(self) -> Keys:
+        return (await self.store()).keys
+
+    async def counters(self) -> Counters:
+        return (await self.store()).counters
+
+    async def close(self) -> None:
+        if self._store is not None:
+            await self._store.close()
 
 
 class Clock:
@@ -57,6 +80,10 @@ class Doorway:
         )
         limits = Limits(counters or LocalCounters(), b"secret", clock)
         self.guard = Guard(own, self.ring, limits, Addresses(networks_of(own.trusted_proxies), hidden=hidden), self.metrics)
+
+    @property
+    def store(self) -> Any:
+        raise UnavailableError("the store is not open yet")
 
     @property
     def recommender(self) -> Any:

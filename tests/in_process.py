@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -63,10 +64,12 @@ async def service(url: str, *, secret: bytes = b"secret", **settings: Any) -> As
     """An ingress with a model, ready to answer."""
     stages = Stages()
     await stages.load(url)
-    ingress = Ingress({"checkpoint": url, **settings}, secret, stages.image, stages.text, stages.fusion)
-    await ingress.reconfigure({"checkpoint": url})
-    yield ingress, stages
-    await ingress.close()
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"checkpoint": url, "store": f"sqlite:///{folder}/store.db", "blobs": f"{folder}/blobs"}
+        ingress = Ingress(own | settings, secret, stages.image, stages.text, stages.fusion)
+        await ingress.reconfigure({"checkpoint": url})
+        yield ingress, stages
+        await ingress.close()
 
 
 def client(ingress: Ingress, wrapped: Callable[[Any], Any] = lambda app: app) -> httpx.AsyncClient:

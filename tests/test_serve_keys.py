@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 import serve.__main__ as command
+import serve.local as local
 from serve.errors import KeyMissingError, KeyRefusedError, UnavailableError
 from serve.key_source import Change, FileKeys, KeySource, KeySourceError, StoreKeys
 from serve.keyring import KeyRing
 from serve.keys import KEY, Key, create_key, digest_of
-from serve.opening import Opening
-from tests.doorway import SHOP, Clock, make
+from tests.doorway import SHOP, Clock, Opening, make
 from tryon_core.errors import ConfigError, TryonError
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -439,8 +439,8 @@ def test_a_whole_key_on_the_command_line_is_not_repeated(place: str, capsys: pyt
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "shop.example"])
 def test_a_public_address_needs_keys_or_a_word(host: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["run", "--host", host]) == 2
-    assert f"expected keys=PATH to listen on {host}, got keys=off" in capsys.readouterr().err
+    assert local.main([host, "8000"]) == 2
+    assert f"expected keys=PLACE to listen on {host}, got keys=off" in capsys.readouterr().err
 
 
 def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

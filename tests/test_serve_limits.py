@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from serve.errors import StoreError
 from serve.key_source import FileKeys
 from serve.limits import WINDOW_S, FallbackCounters, Limit, Limits, LocalCounters
-from serve.opening import Opening
 from serve.records import Window
 from serve.store import Counters
-from tests.doorway import SHOP, Caller, Clock, Doorway, make
+from tests.doorway import SHOP, Caller, Clock, Doorway, Opening, make
 from tests.serving import assert_problem
 
 steps = st.lists(st.tuples(st.floats(0, 70), st.integers(1, 12), st.integers(0, 2)), min_size=1, max_size=60)
