@@ -30,7 +30,7 @@ bench: $(VENV)/.dev
 
 # The shipped checkpoint and sample catalogue, from scratch, into OUT/base and OUT/sample.
 train: $(VENV)/.run
-	$(PY) -m train fit --preset base --data sim --body-epochs 18 --frozen person_mask --epochs 5 --out $(OUT)/base $(ARGS)
+	$(PY) -m train fit --preset base --data sim --body-epochs 10 --frozen person_mask --epochs 8 --out $(OUT)/base $(ARGS)
 	$(PY) -m train sample --checkpoint $(OUT)/base --out $(OUT)/sample
 
 clean:
