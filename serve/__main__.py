@@ -10,9 +10,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 
-from tryon_core.cli import OneLineParser
+from tryon_core.cli import OneLineParser, root_line
+from tryon_core.errors import TryonError
 
+from .key_commands import add_key_commands, run_key_command
 from .logs import configure_logging
+from .operations import add_operations_command, run_operations
 from .supervisor import supervise
 
 
@@ -23,10 +26,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     configure_logging()
     options = _parser().parse_args(argv)
+    if options.command in _BESIDE:
+        return _beside(options)
     # The metrics' files are this process's, as it is the one that always ends in order. A told metrics_dir comes later.
     with tempfile.TemporaryDirectory(prefix="tryon-metrics-", ignore_cleanup_errors=True) as folder:
         settings = [f"metrics_dir={folder}", *options.settings]
         return supervise([sys.executable, "-m", "serve.local", options.host, str(options.port), *settings])
+
+
+def _beside(options: argparse.Namespace) -> int:
+    try:
+        return _BESIDE[options.command](options)
+    except TryonError as err:
+        sys.stderr.write(f"serve: {root_line(err)}\n")
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     run.add_argument("--port", type=_port, default=8000, help="port to listen on (default %(default)s)")
     run.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="settings, as cache=redis://127.0.0.1:6379")
+    add_operations_command(commands, _port)
+    add_key_commands(commands)
     return parser
 
 
@@ -43,6 +58,10 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65_536:
         raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text!r}")
     return int(text)
+
+
+_BESIDE = {"keys": run_key_command, "operations": run_operations}
+"""Commands that run beside the service, in this process."""
 
 
 if __name__ == "__main__":

@@ -1,71 +1,90 @@
-"""Which addresses of the network a stranger's link may lead to, and which hosts the shop has listed."""
+"""Whose address a request comes from; a header says it, and only proxies that are known are believed."""
 
 from __future__ import annotations
 
 import ipaddress
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from tryon_core.errors import ConfigError, InputError
+from starlette.datastructures import Headers
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_NAT64 = ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48")
-"""IPv6 addresses that stand for IPv4 ones (RFC 6052, RFC 8215)."""
-_ENTRY = re.compile(r"(\*\.)?([a-z0-9_-]+\.)*[a-z0-9_-]+")
-_HOST = re.compile(r"[a-z0-9._-]{1,253}")
+from tryon_core.errors import ConfigError
 
-
-def is_public(address: Address) -> bool:
-    """Return whether an address is one of the open internet, in whichever way it is written.
-
-    Loopback, private, link-local (a cloud's metadata service), shared, reserved and multicast addresses are not, nor is an
-    IPv6 address that carries one of them.
-    """
-    if isinstance(address, ipaddress.IPv6Address):
-        carried = (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()))
-        if any(inner is not None for inner in carried) or any(address in network for network in _NAT64):
-            return address.ipv4_mapped is not None and is_public(address.ipv4_mapped)
-    return address.is_global and not address.is_multicast
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_MAX_HOPS = 32
+_IPV6_PREFIX = 64
+"""Bits of an IPv6 address that one customer of a provider holds; the rest they choose as they like."""
 
 
-@dataclass(frozen=True)
-class Hosts:
-    """The hosts that a shop lists: names, or `*.name` for all names below one."""
-
-    entries: tuple[str, ...]
-
-    @classmethod
-    def read(cls, told: str) -> Hosts:
-        """Return the hosts of a list with commas.
-
-        Raises:
-            ConfigError: an entry is no name of a host.
-        """
-        entries = tuple(entry.strip().lower() for entry in told.split(",") if entry.strip())
-        for entry in entries:
-            if not _ENTRY.fullmatch(entry) or entry.rpartition(".")[2].isdecimal():
-                raise ConfigError(f"expected image_hosts as names of hosts or *.names with commas, got {entry!r}")
-        return cls(entries)
-
-    def check(self, host: str) -> None:
-        """Check that a host is listed.
-
-        Raises:
-            InputError: it is not.
-        """
-        below = (entry[1:] for entry in self.entries if entry.startswith("*."))
-        if not _HOST.fullmatch(host) or not (host in self.entries or any(host.endswith(end) for end in below)):
-            raise InputError(f"expected a link to a host that image_hosts lists, got {host[:100]!r}")
-
-
-def checked_addresses(host: str, found: Iterable[str]) -> list[Address]:
-    """Return a host's addresses, each of the open internet.
+def networks_of(text: str) -> tuple[Network, ...]:
+    """Return networks and addresses that commas part.
 
     Raises:
-        InputError: there is none, or one of them is not: a name with an inner address beside an outer one is an attack.
+        ConfigError: one of them is none.
     """
-    addresses = [ipaddress.ip_address(address.partition("%")[0]) for address in found]
-    if not addresses or not all(map(is_public, addresses)):
-        raise InputError(f"expected {host[:100]!r} to be a host of the open internet, got one that is not")
-    return addresses
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as err:
+        raise ConfigError(f"expected trusted_proxies as 10.0.0.0/8,192.0.2.7,…, got {text!r}: {err}") from err
+
+
+class Addresses:
+    """Finds the client behind the proxies.
+
+    Args:
+        trusted: proxies that write the address they see at the end of X-Forwarded-For.
+        hidden: whether a proxy stands before every replica that tells nobody's address, as Serve's HAProxy does; then the
+            peer is nobody's address.
+    """
+
+    def __init__(self, trusted: Sequence[Network], *, hidden: bool) -> None:
+        self._trusted, self._hidden = trusted, hidden
+
+    def of(self, peer: str | None, headers: Headers) -> str | None:
+        """Return the client's address, of IPv6 the first 64 bits; None where nobody who is believed tells it.
+
+        From the right, X-Forwarded-For is read as long as the one who wrote it is trusted; what stands further left anybody
+        may have written.
+
+        Args:
+            peer: the other end of the connection, as the server below tells it.
+        """
+        at = _address(peer or "")
+        hops = [hop for line in headers.getlist("x-forwarded-for") for hop in line.split(",")]
+        forwarded = False
+        for hop in reversed(hops[-_MAX_HOPS:]):
+            if at is None or not self._is_trusted(at):
+                break
+            at, forwarded = _address(hop), True
+        if at is None or self._is_trusted(at) or (self._hidden and not forwarded):
+            return None
+        return _as_client(at)
+
+    def _is_trusted(self, address: _Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a host's address."""
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(text: str) -> _Address | None:
+    """Return the address in an entry, which may have a port; None where there is none."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _as_client(address: _Address) -> str:
+    if address.version == 4:
+        return str(address)
+    return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False).network_address)

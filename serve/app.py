@@ -15,10 +15,13 @@ from starlette.responses import Response
 
 from tryon_core.errors import TryonError
 
+from .access import describe
 from .admission import Admission
-from .config import Settings
+from .browsers import Browsers
+from .config import NO_KEYS, Settings
 from .envelope import Envelope, problem
 from .errors import RouteError
+from .guard import Gate, Guard
 from .metrics import Metrics
 from .recommender import Recommender
 from .routes import health, pages, predict, recommendations
@@ -33,6 +36,7 @@ class Service(Protocol):
     settings: Settings
     metrics: Metrics
     admission: Admission
+    guard: Guard
 
     @property
     def store(self) -> Store:
@@ -62,7 +66,11 @@ def build_app(service: Service) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # its own page, which asks no third party for scripts
         redoc_url=None,
-        middleware=[_envelope(service)],
+        middleware=[
+            Middleware(Browsers, is_listed=service.guard.is_listed),
+            _envelope(service),
+            Middleware(Gate, guard=service.guard),
+        ],
     )
     app.state.service, app.state.probe = service, probe
     for routes in (predict, recommendations, health, pages):
@@ -70,6 +78,7 @@ def build_app(service: Service) -> FastAPI:
     app.add_exception_handler(TryonError, _on_error)
     app.add_exception_handler(HTTPException, _on_route_error)
     _describe(app)
+    describe(app.openapi(), keys=service.settings.keys not in NO_KEYS)
     return app
 
 

@@ -15,10 +15,17 @@ from tryon_core.advice import BOUNDS
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.errors import ConfigError, expected_one_of
 
-from .addresses import Hosts
+from .addresses import networks_of
+from .link_hosts import Hosts
+from .origins import origins_of
 
 MAX_GARMENTS = 1000
 """In one request, whatever the settings say: what the schema takes."""
+
+
+NO_KEYS = ("off", "open")
+"""Values of `keys` by which everybody may call."""
+_MAY_BE_ZERO = ("address_requests", "address_garments", "key_requests", "key_garments", "operations_port")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,16 +87,46 @@ class Settings:
     in the data folder, TRYON_DATA, else the user's own."""
     blobs: str = ""
     """Garments' pictures: a path or fsspec URL; empty is a folder in the data folder."""
+    keys: str = "off"
+    """Where the keys of callers are kept, which `python -m serve keys` makes: the path of a file, on every node, or `store`.
+    `off`: whoever reaches the port may call; `open`: the same, and it is meant, as where a gateway in front decides."""
+    keys_every_s: float = 2.0
+    """How often the keys are read again; a new or revoked one is known everywhere after at most twice as long."""
+    keys_stale_s: float = 3600.0
+    """How long the keys that were read last still count while they cannot be read; then callers get 503."""
+    origins: str = ""
+    """Pages that may call from a browser, as `https://shop.example,https://www.shop.example`, beside the service's own and
+    those that keys are bound to."""
+    trusted_proxies: str = ""
+    """Networks of the proxies in front, as `10.0.0.0/8,127.0.0.1`: what they add to X-Forwarded-For is believed. With
+    Serve's HAProxy the loopback and the nodes are among them; without any, clients behind it have no address."""
+    address_requests: int = 300
+    """Requests a minute of one client address, with browsers' keys and without one that is known; 0 for no limit. These four
+    count only where keys are configured."""
+    address_garments: int = 20_000
+    """Garments scored a minute for one client address, by browsers' keys; 0 for no limit."""
+    key_requests: int = 0
+    """Requests a minute of one key; 0 for no limit. A key may have its own."""
+    key_garments: int = 0
+    """Garments scored a minute for one key; 0 for no limit. A key may have its own."""
+    operations_port: int = 0
+    """Where `python -m serve run` tells metrics and readiness, on the loopback; 0 is the port after the public one."""
     metrics_dir: str = ""
     """Folder of the metrics' files, one below it per node; empty chooses one in the temporary folder."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if field.name in _MAY_BE_ZERO and value == 0:
+                continue
             if isinstance(value, (int, float)) and not 0 < value < math.inf:
                 raise ConfigError(f"expected {field.name} over 0 and finite, got {value}")
         self.weights()
         Hosts.read(self.image_hosts)
+        origins_of(self.origins)
+        networks_of(self.trusted_proxies)
+        if not self.keys:
+            raise ConfigError("expected keys off, open, store or the path of a file, got nothing")
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
         if self.store and not self.store.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
@@ -120,11 +157,13 @@ class Settings:
         return weights
 
     def placed(self) -> Settings:
-        """Return the settings with the store and blobs that are meant, wherever a process is started."""
+        """Return the settings with the store, blobs and keys that are meant, wherever a process is started."""
         store, blobs = self.store or f"sqlite:///{data_folder()}/store.db", self.blobs or f"{data_folder()}/blobs"
         if store.startswith("sqlite:///"):
             store = f"sqlite:///{os.path.abspath(store.removeprefix('sqlite:///'))}"
-        return dataclasses.replace(self, store=store, blobs=blobs if "://" in blobs else os.path.abspath(blobs))
+        keys = self.keys if self.keys in (*NO_KEYS, "store") else os.path.abspath(self.keys)
+        blobs = blobs if "://" in blobs else os.path.abspath(blobs)
+        return dataclasses.replace(self, store=store, blobs=blobs, keys=keys)
 
     def require_shared(self, num_nodes: int) -> None:
         """Check that every node of a cluster sees the same store and blobs.
@@ -189,9 +228,11 @@ def fast_flags() -> dict[str, str]:
     """Return the environment that makes Ray Serve fast; HAProxy comes in only where its package is."""
     from importlib.util import find_spec
 
-    # Serve's gRPC takes 4 MiB unless told otherwise, and an image may have 20.
+    # Serve's gRPC takes 4 MiB unless told otherwise, and an image may have 20. Its HTTP server would believe whatever
+    # X-Forwarded-For comes over the loopback, and HAProxy passes on what strangers write there.
     flags = {
         "RAY_USAGE_STATS_ENABLED": "0",
+        "FORWARDED_ALLOW_IPS": "none",
         "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
     }
@@ -203,6 +244,11 @@ def fast_flags() -> dict[str, str]:
 def missing_fast_flags() -> list[str]:
     """Return the `NAME=VALUE` of every fast flag that this process lacks."""
     return [f"{name}={value}" for name, value in fast_flags().items() if os.environ.get(name) != value]
+
+
+def behind_haproxy() -> bool:
+    """Tell whether Serve's HAProxy, which tells nobody's address, stands before this process."""
+    return os.environ.get("RAY_SERVE_ENABLE_HA_PROXY") == "1"
 
 
 def set_fast_flags() -> None:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tryon_core.errors import InputError, TryonError
 
 from .admission import Admission
-from .errors import DeadlineError, FieldsError, UnavailableError, status_of
+from .errors import CallerError, DeadlineError, FieldsError, RouteError, UnavailableError, status_of
 from .metrics import Metrics, Timings
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Envelope:
         return min(float(told), self._timeout_ms)
 
     def _count(self, scope: Scope, status: int, seconds: float, timings: Timings) -> None:
-        route = getattr(scope.get("route"), "path", "other")
+        route = getattr(scope["state"].get("rule"), "path", "other")
         self._metrics.requests.labels(route, str(status or 499)).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         for stage, ms in timings.ms.items():
@@ -127,4 +127,5 @@ def problem(error: Exception, request_id: str, headers: Mapping[str, str] | None
     elif isinstance(error, InputError) and error.pointer:
         body["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
     retry = {"Retry-After": str(UnavailableError.retry_after_s)} if status == 503 else {}
-    return Response(json.dumps(body), status, {**(headers or {}), **retry}, "application/problem+json")
+    own = error.headers if isinstance(error, CallerError | RouteError) else {}
+    return Response(json.dumps(body), status, {**(headers or {}), **retry, **own}, "application/problem+json")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from tryon_core.errors import InputError, TooLargeError, TryonError, UnsupportedImageError
 
 
@@ -48,25 +51,84 @@ class DeadlineError(TryonError):
     """The caller's deadline has passed."""
 
 
+class CallerError(TryonError):
+    """The caller may not have this, or not now.
+
+    Attributes:
+        reason: in a word, for metrics.
+        headers: of the answer.
+    """
+
+    reason = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class KeyMissingError(CallerError):
+    """A key is needed and none was shown."""
+
+    reason = "no_key"
+    headers = MappingProxyType({"WWW-Authenticate": 'Bearer realm="tryon"'})
+
+
+class KeyRefusedError(CallerError):
+    """A key was shown that opens nothing."""
+
+    reason = "wrong_key"
+    headers = MappingProxyType({"WWW-Authenticate": 'Bearer realm="tryon", error="invalid_token"'})
+
+
+class ScopeError(CallerError):
+    """The key is good, for something else."""
+
+    reason = "scope"
+
+
+class OriginError(CallerError):
+    """A page asks that may not."""
+
+    reason = "origin"
+
+
+class RateError(CallerError):
+    """The caller asks for more a minute than their share.
+
+    Args:
+        detail: one sentence.
+        headers: of the answer, Retry-After among them.
+    """
+
+    reason = "rate"
+
+    def __init__(self, detail: str, headers: Mapping[str, str]) -> None:
+        super().__init__(detail)
+        self.headers = headers
+
+
 class RouteError(TryonError):
     """There is no such route, or not by this method.
 
     Args:
         status: 404 or 405.
+        headers: of the answer.
     """
 
-    def __init__(self, status: int, title: str) -> None:
+    def __init__(self, status: int, title: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(title)
-        self.status = status
+        self.status, self.headers = status, headers
 
 
 STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (NotParseableError, 400, "Not parseable"),
     (SlowBodyError, 408, "The body comes too slowly"),
+    (KeyMissingError, 401, "A key is needed"),
+    (KeyRefusedError, 401, "A key is needed"),
+    (ScopeError, 403, "Not allowed"),
+    (OriginError, 403, "Not allowed"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
     (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),
+    (RateError, 429, "Too much for a minute"),
     (UnavailableError, 503, "Not available now"),
     (DeadlineError, 504, "The deadline has passed"),
 )

@@ -24,6 +24,7 @@ from .config import Settings, metrics_folder
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
+from .guard import new_guard
 from .logs import configure_logging
 from .metrics import Metrics, Timings
 from .nodes import num_nodes
@@ -61,6 +62,7 @@ class Ingress:
         self._secret = secret
         self.admission = Admission(self.settings.max_requests, self.settings.max_inflight_bytes)
         self._cache = self._new_cache()
+        self.guard = new_guard(self.settings, self.metrics, secret, lambda: self.store)
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()

@@ -17,7 +17,7 @@ import h11
 
 from tryon_core.errors import InputError, TooLargeError
 
-from .addresses import Address, Hosts, checked_addresses
+from .link_hosts import Address, Hosts, checked_addresses
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host and port to addresses."""

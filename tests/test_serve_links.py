@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from serve.addresses import Address, Hosts, checked_addresses, is_public
 from serve.config import Settings
+from serve.link_hosts import Address, Hosts, checked_addresses, is_public
 from serve.links import Links
 from tests.drawn import photo
 from tryon_core.errors import ConfigError, InputError, TooLargeError

@@ -10,6 +10,7 @@ from tryon_core.words import MAX_CHARACTERS
 
 from ..body import Form, read_form
 from ..envelope import patience_s
+from ..guard import charge_garments
 from ..languages import mark_language, read_language
 from ..problems import PROBLEMS
 from ..recommender import Ask, Candidate
@@ -50,6 +51,7 @@ async def predict(request: Request, response: Response) -> PredictOut:
     language = read_language(request.headers)
     photo, waits = form.files.get("image"), patience_s(request)
     ask = Ask(candidates, words, photo, "/image", top_k=1, language=language, patience_s=waits)
+    await charge_garments(request, len(candidates))
     answer = await service.recommender.recommend(ask, request.state.timings)
     best = answer.recommendations[0]
     service.metrics.count_degraded(answer.degraded_codes)

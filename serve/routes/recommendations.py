@@ -9,6 +9,7 @@ from tryon_core.shopper import shopper_words
 
 from ..body import read_json
 from ..envelope import patience_s
+from ..guard import charge_garments
 from ..languages import mark_language, read_language
 from ..problems import PROBLEMS
 from ..recommender import Ask, Candidate
@@ -26,6 +27,7 @@ async def recommend(request: Request, response: Response) -> RecommendationsOut:
     if len(wanted.garments) > service.settings.max_garments:
         most = service.settings.max_garments
         raise InputError(f"expected at most {most} garments, got {len(wanted.garments)}", "/garments")
+    await charge_garments(request, len(wanted.garments), "/garments")
     answer: RecommendationsOut = await service.recommender.recommend(_ask(request, wanted), request.state.timings)
     service.metrics.count_degraded(answer.degraded_codes)
     mark_language(response.headers, read_language(request.headers))
