@@ -16,6 +16,8 @@ from tryon_core.errors import ConfigError, expected_one_of
 
 MAX_GARMENTS = 1000
 """In one request, whatever the settings say: what the schema takes."""
+MAX_GARMENT_IDS = 10_000
+"""The same of ids."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,17 @@ class Settings:
     max_requests: int = 192
     """Requests at work in one ingress; more are refused with 503."""
     max_garments: int = 200
-    """Garments in one request, at most 1000."""
+    """Garments given with one request, at most 1000."""
+    max_garment_ids: int = 5000
+    """Garments of the catalogue in one request, at most 10,000."""
+    import_timeout_s: float = 3600.0
+    """How long an import may take; it is read as it comes and never held whole."""
+    max_line_bytes: int = 24 * 2**20
+    """Bound of one line of an import, or of one product of a feed; longer ones are rejected by number."""
+    encode_every_s: float = 60.0
+    """How often it is looked whether garments are without what an encoder says of them; after a write, at once."""
+    encode_slots: int = 8
+    """Garments that one ingress lets encode at the same time beside requests."""
     timeout_ms: float = 30_000.0
     """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one; and longest life of a call."""
     modality_weights: str = ""
@@ -82,8 +94,9 @@ class Settings:
             _ = urllib.parse.urlsplit(self.cache).port
         except ValueError as err:
             raise ConfigError(f"expected cache as a URL with a port from 0 to 65535, got {self.cache!r}") from err
-        if self.max_garments > MAX_GARMENTS:
-            raise ConfigError(f"expected max_garments of at most {MAX_GARMENTS}, got {self.max_garments}")
+        for name, most in (("max_garments", MAX_GARMENTS), ("max_garment_ids", MAX_GARMENT_IDS)):
+            if getattr(self, name) > most:
+                raise ConfigError(f"expected {name} of at most {most}, got {getattr(self, name)}")
 
     def weights(self) -> dict[str, float]:
         """Return `modality_weights` as part name to factor.

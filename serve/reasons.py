@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tryon_core.batch import HISTORY_FIELDS, MEASUREMENTS
 from tryon_core.garment import Size
 
-from .schema import Fit
+from .schema_types import Fit
 
 _PLACES = {key: key.removesuffix("_cm") for key in ("chest_cm", "waist_cm", "hip_cm", "thigh_cm", "neck_cm")}
 _SLACK_CM = 1.0

@@ -28,7 +28,8 @@ from .explain import EXPLAINED, Explainer
 from .features import Asset, Features
 from .metrics import Timings
 from .reasons import reasons_for
-from .schema import ExplanationOut, Fit, MeasurementOut, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
+from .schema import ExplanationOut, MeasurementOut, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
+from .schema_types import Fit
 from .wire import Feature
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
+from pydantic import BaseModel, FailFast, Field, model_validator
 
-from tryon_core.batch import CHART, FIT_CLASSES
-from tryon_core.errors import InputError
-from tryon_core.garment import Garment, Size
 from tryon_core.shopper import Owned, Profile
-from tryon_core.words import MAX_CHARACTERS
 
-from .config import MAX_GARMENTS
-
-Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Fit = Literal["small", "fit", "large"]
-Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0, lt=300)]]
+from .config import MAX_GARMENT_IDS, MAX_GARMENTS
+from .schema_garments import GarmentIn
+from .schema_types import Described, Fit, Identifier, Label, Strict, Text
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
-
-
-class OwnedIn(_Strict):
+class OwnedIn(Strict):
     """A garment that the shopper has, and how it fits."""
 
     garment_id: Identifier | None = None
@@ -44,7 +30,7 @@ class OwnedIn(_Strict):
         return Owned(self.size, *texts, self.fit, self.days_ago or 0.0)
 
 
-class ProfileIn(_Strict):
+class ProfileIn(Strict):
     """What a form asks of a shopper; every field may be left out."""
 
     height_cm: Annotated[float, Field(ge=50, le=250)] | None = None
@@ -62,7 +48,7 @@ class ProfileIn(_Strict):
         return Profile(self.height_cm, self.weight_kg, *texts, owned)
 
 
-class ShopperIn(_Strict):
+class ShopperIn(Strict):
     """A shopper given with the request and forgotten after it."""
 
     text: Text | None = None
@@ -70,80 +56,24 @@ class ShopperIn(_Strict):
     photo_base64: str | None = None
 
 
-class ChartIn(_Strict):
-    """One size's line of a size chart: ranges [low, high] in cm."""
-
-    of: Literal["body", "garment"] = "body"
-    chest_cm: Range | None = None
-    waist_cm: Range | None = None
-    hip_cm: Range | None = None
-    thigh_cm: Range | None = None
-    inseam_cm: Range | None = None
-    sleeve_cm: Range | None = None
-    neck_cm: Range | None = None
-    height_cm: Range | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ChartIn:
-        for key in CHART:
-            bounds = getattr(self, key)
-            if bounds is not None and bounds[0] > bounds[1]:
-                raise ValueError(f"expected {key} as [low, high] with low <= high, got {list(bounds)}")
-        return self
-
-
-class SizeIn(_Strict):
-    """A size that the garment is made in."""
-
-    label: Label
-    in_stock: bool | None = None
-    chart: ChartIn | None = None
-
-    def to_size(self) -> Size:
-        """Return the core's form."""
-        chart = {key: bounds for key in CHART if self.chart and (bounds := getattr(self.chart, key)) is not None}
-        return Size(self.label, self.in_stock, chart, self.chart.of if self.chart else "body")
-
-
-class GarmentIn(_Strict):
-    """A garment given with the request."""
-
-    id: Identifier
-    title: Text | None = None
-    brand: Label | None = None
-    style_id: Identifier | None = None
-    department: Label | None = None
-    category: Label | None = None
-    description: Text | None = None
-    price: Annotated[float, Field(ge=0)] | None = None
-    size_system: Label | None = None
-    sizes: Annotated[list[SizeIn], Field(max_length=60), FailFast()] = []
-    image_base64: str | None = None
-
-    def to_garment(self) -> Garment:
-        """Return the core's form."""
-        return Garment(
-            id=self.id,
-            title=self.title or "",
-            brand=self.brand or "",
-            department=self.department or "",
-            category=self.category or "",
-            description=self.description or "",
-            style_id=self.style_id or "",
-            size_system=self.size_system or "",
-            sizes=tuple(size.to_size() for size in self.sizes),
-        )
-
-
-class RecommendationsIn(_Strict):
+class RecommendationsIn(Strict):
     """Which garments suit this shopper, in which size?"""
 
     shopper: ShopperIn = ShopperIn()
-    garments: Annotated[list[GarmentIn], Field(min_length=1, max_length=MAX_GARMENTS), FailFast()]
+    garment_ids: Annotated[list[Identifier], Field(max_length=MAX_GARMENT_IDS), FailFast()] = []
+    """Garments of the catalogue, each once; unknown ones stand beside the answer."""
+    garments: Annotated[list[GarmentIn], Field(max_length=MAX_GARMENTS), FailFast()] = []
+    """Garments given with the request, whether or not the catalogue knows them; with the ids of others."""
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
     explain: bool | Literal["parts"] = False
     """Whether the answer tells the measurements that the shopper's body is taken for, and how much each part and each word
     moved the best 20 recommendations; true and "parts" mean the same."""
+
+    @model_validator(mode="after")
+    def _any(self) -> RecommendationsIn:
+        if not self.garment_ids and not self.garments:
+            raise ValueError("expected garment_ids or garments, got neither")
+        return self
 
 
 class SizeOut(BaseModel):
@@ -154,11 +84,7 @@ class SizeOut(BaseModel):
     fit: dict[Fit, float]
 
 
-class _Described(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class WordOut(_Described):
+class WordOut(Described):
     """A word, a number with its unit, or one or two Chinese characters."""
 
     text: str
@@ -168,7 +94,7 @@ class WordOut(_Described):
     contribution: float
 
 
-class SharesOut(_Described):
+class SharesOut(Described):
     """What moved a probability, in log-odds: `base` and all of `parts` sum to the log-odds of the probability."""
 
     base: float
@@ -180,7 +106,7 @@ class SharesOut(_Described):
     contribution is what the answer loses without it; they do not sum to their part's."""
 
 
-class ExplanationOut(_Described):
+class ExplanationOut(Described):
     """What moved an answer's numbers."""
 
     match: SharesOut
@@ -220,11 +146,21 @@ class MeasurementOut(BaseModel):
     high: float
 
 
+class WithoutAdviceOut(Described):
+    """A garment that is known and of which no size is recommended."""
+
+    garment_id: str
+    code: Literal["category", "out_of_stock"]
+    reason: str
+    """A sentence for people."""
+
+
 class RecommendationsOut(BaseModel):
     """The garments, best first."""
 
     recommendations: list[RecommendationOut]
     unknown: list[str] = []
+    without_advice: list[WithoutAdviceOut] = []
     recommendation_id: str
     history_as_of: str | None
     degraded: bool
@@ -269,21 +205,3 @@ class PredictOut(BaseModel):
     degraded: bool
     degraded_reasons: list[str]
     model: str
-
-
-def from_base64(text: str | None, pointer: str) -> bytes | None:
-    """Return decoded bytes; None for None.
-
-    Raises:
-        InputError: the text is not base64.
-    """
-    if text is None:
-        return None
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as err:
-        raise InputError(f"expected base64, got {len(text)} characters that are not: {err}", pointer) from err
-
-
-assert FIT_CLASSES == ("small", "fit", "large")
-assert set(ChartIn.model_fields) == {"of", *CHART}

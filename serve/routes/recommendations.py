@@ -10,7 +10,8 @@ from tryon_core.shopper import shopper_words
 from ..body import read_json
 from ..problems import PROBLEMS
 from ..recommender import Ask, Candidate
-from ..schema import RecommendationsIn, RecommendationsOut, from_base64
+from ..schema import RecommendationsIn, RecommendationsOut
+from ..schema_garments import from_base64
 
 router = APIRouter()
 _BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RecommendationsIn"}}}}
