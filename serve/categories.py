@@ -21,7 +21,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
         "t恤 短袖 背心 上衣 吊带 polo衫",
     ),
     "longsleeve": (
-        "longsleeve|long sleeve|long-sleeve|sweater|sweatshirt|hoodie|hoody|pullover|jumper|knitwear|turtleneck|jersey|sweat",
+        "longsleeve|long sleeve|long-sleeve|sweater|sweatshirt|hoodie|hoody|pullover|jumper|knitwear|turtleneck|sweat",
         "langarmshirt longsleeve pullover pulli sweatshirt strickware kapuzenpullover rollkragen",
         "长袖 毛衣 卫衣 针织衫 套头衫",
     ),
@@ -99,10 +99,30 @@ _WITHOUT: dict[str, tuple[str, str, str]] = {
 }
 """What is no garment whose size the models advise on."""
 _TAXONOMY = {
-    **{"1604": "clothing", "166": "apparel", "212": "shirts", "204": "pants", "207": "shorts", "1581": "skirt"},
-    **{"2271": "dress", "203": "outerwear", "5598": "jacket", "187": "shoes", "173": "hat", "213": "underwear"},
-    **{"211": "swimwear", "167": "accessories", "188": "jewelry", "194": "earring", "196": "necklace", "200": "ring"},
-    **{"191": "bracelet", "201": "watch", "3032": "handbag", "6551": "bag", "436": "furniture", "460": "sofa"},
+    "1604": "clothing",
+    "166": "apparel",
+    "212": "shirts",
+    "204": "pants",
+    "207": "shorts",
+    "1581": "skirt",
+    "2271": "dress",
+    "203": "outerwear",
+    "5598": "jacket",
+    "187": "shoes",
+    "173": "hat",
+    "213": "underwear",
+    "211": "swimwear",
+    "167": "accessories",
+    "188": "jewelry",
+    "194": "earring",
+    "196": "necklace",
+    "200": "ring",
+    "191": "bracelet",
+    "201": "watch",
+    "3032": "handbag",
+    "6551": "bag",
+    "436": "furniture",
+    "460": "sofa",
 }
 """Numbers of Google's product taxonomy to words above; others are not looked up."""
 _CUT = re.compile(r"\s(?:for|with|mit|für|from|aus|in|by|von)\s.*")
@@ -162,7 +182,9 @@ def _pattern(english: str, german: str, chinese: str) -> re.Pattern[str]:
     words = "|".join(map(re.escape, sorted(map(fold, english.split("|")), key=len, reverse=True)))
     stems = "|".join(map(re.escape, sorted(map(fold, german.split()), key=len, reverse=True)))
     signs = "|".join(map(re.escape, sorted(map(fold, chinese.split()), key=len, reverse=True)))
-    return re.compile(rf"(?<![^\W_])(?:{words})(?:e?s)?(?![^\W_])|[^\W\d_]*?(?P<stem>{stems})(?:er|en|e|n|s)?(?![^\W_])|{signs}")
+    return re.compile(
+        rf"(?<![^\W_])(?:{words})(?:e?s)?(?![^\W_])|[^\W\d_]*?(?P<stem>{stems})(?:er|en|e|n|s)?(?![^\W_])|{signs}"
+    )
 
 
 _PATTERNS = [(kind, _pattern(*words)) for table in (_WORDS, _WITHOUT) for kind, words in table.items()]

@@ -18,13 +18,25 @@ Problem = tuple[str, str]
 """JSON pointer below the garment, and what is wrong there."""
 
 _ADULTS: Bounds = {
-    **{"chest_cm": (65, 180), "waist_cm": (50, 180), "hip_cm": (68, 190), "thigh_cm": (36, 115)},
-    **{"inseam_cm": (5, 110), "sleeve_cm": (8, 105), "neck_cm": (27, 60), "height_cm": (130, 230)},
+    "chest_cm": (65, 180),
+    "waist_cm": (50, 180),
+    "hip_cm": (68, 190),
+    "thigh_cm": (36, 115),
+    "inseam_cm": (5, 110),
+    "sleeve_cm": (8, 105),
+    "neck_cm": (27, 60),
+    "height_cm": (130, 230),
 }
 """Of bodies; inseam and sleeve also as garments have them, which may be short."""
 _CHILDREN: Bounds = {
-    **{"chest_cm": (35, 115), "waist_cm": (35, 110), "hip_cm": (35, 120), "thigh_cm": (18, 75)},
-    **{"inseam_cm": (5, 95), "sleeve_cm": (8, 85), "neck_cm": (17, 45), "height_cm": (44, 190)},
+    "chest_cm": (35, 115),
+    "waist_cm": (35, 110),
+    "hip_cm": (35, 120),
+    "thigh_cm": (18, 75),
+    "inseam_cm": (5, 95),
+    "sleeve_cm": (8, 85),
+    "neck_cm": (17, 45),
+    "height_cm": (44, 190),
 }
 _ROOM = (0.85, 1.5)
 """Of garments as against bodies: knitwear stretches, coats are wide."""
@@ -83,8 +95,10 @@ def _falls(garment: Garment, order: Sequence[int] | None) -> Iterator[Problem]:
             middle = sum(size.chart[key]) / 2
             before, label = last.get((size.chart_of, key), (0.0, ""))
             if middle < before - _SLACK_CM:
-                told = f"expected {key} to rise with the size, got {middle:g} for {size.label!r} after {before:g} for {label!r}"
-                yield f"/sizes/{at}/chart/{key}", told
+                told = (
+                    f"expected {key} to rise with the size, got {middle:g} for {size.label!r} after {before:g} for {label!r}"
+                )
+                yield f"/sizes/{at}/chart/{key}", f"expected {key} to rise with the size, {told}"
             last[size.chart_of, key] = max((middle, size.label), (before, label))
 
 

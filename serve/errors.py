@@ -40,6 +40,10 @@ class PreconditionError(TryonError):
     """What is kept is not what the caller takes it for (If-Match)."""
 
 
+class MissingError(TryonError):
+    """What is asked for is not kept here."""
+
+
 class DeadlineError(TryonError):
     """The caller's deadline has passed."""
 
@@ -60,6 +64,7 @@ STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (NotParseableError, 400, "Not parseable"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
+    (MissingError, 404, "Not found"),
     (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),
     (UnavailableError, 503, "Not available now"),

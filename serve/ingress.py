@@ -18,11 +18,13 @@ from tryon_core.manifest import Manifest, read_history, read_manifest
 
 from .admission import Admission
 from .app import build_app
+from .blobs import Blobs
 from .cache import FeatureCache, LocalTier, RedisTier
 from .config import Settings, metrics_folder
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
+from .garment_intake import Links, NoLinks
 from .metrics import Metrics, Timings
 from .nodes import num_nodes
 from .recommender import Ask, Recommender, require_tasks
@@ -61,6 +63,8 @@ class Ingress:
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()
         self._store: Store | None = None
+        self.blobs = Blobs(self.settings.blobs)
+        self.links: Links = NoLinks()
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve the model of the checkpoint that the config names, once the stages answer with it.
@@ -88,6 +92,8 @@ class Ingress:
                 logger.error("model %s keeps serving, %s was refused: %s", self._recommender.manifest.fingerprint, url, err)
                 return
             self._take(new)
+            if self._app is not None:
+                self._app.state.encoding.wake()  # the new model's encoders have rows of their own
 
     async def _made(self, url: str, weights: Mapping[str, float]) -> Recommender:
         def read() -> tuple[Manifest, tuple[History, float] | None, list[CatalogueItem]]:

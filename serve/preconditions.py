@@ -54,5 +54,5 @@ def _tags(headers: Headers, name: str, *, weak: bool) -> Collection[str] | None:
     if told.strip() == "*":
         return {"*"}
     if not _TAGS.fullmatch(told) or len(found := _TAG.findall(told)) > _MOST:
-        raise NotParseableError(f'expected {name} as * or at most {_MOST} tags "…", got {ascii(told[:80])}')
+        raise NotParseableError(f'expected {name} as * or at most {_MOST} tags "…", got {told[:80]!a}')
     return {value for is_weak, value in found if weak or not is_weak}

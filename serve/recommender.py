@@ -48,6 +48,8 @@ class Candidate:
     """JSON pointer or form field of the image."""
     words_pointer: str = ""
     """JSON pointer or form field of the words."""
+    features: Mapping[str, Feature] | None = None
+    """What encoders have said of it, by part; then nothing of it is encoded for this request."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Ask:
     """Whether the answer tells what the shopper's body is taken for, and what moved it."""
     owned: Sequence[Owned] = ()
     """Garments that the shopper has and how they fit, the latest last."""
+    notes: Sequence[str] = ()
+    """Why the answer is poorer than it could be, as far as the caller knows already."""
 
 
 class Recommender:
@@ -106,6 +110,7 @@ class Recommender:
         choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]
         why = await self._explained(ask, job, choices, timings) if ask.explain else []
         degraded = [f"photo not used: {photo.reason}"] if ask.photo is not None and not photo.used else []
+        degraded += ask.notes
         return RecommendationsOut(
             recommendations=[
                 _recommendation(ask, choice, offers, scores, known=bool(shopper), why=told)
@@ -169,6 +174,9 @@ class Recommender:
         for part in ("garment_image", "garment_words"):
             found: list[Feature | None] = []
             for candidate in ask.candidates:
+                if candidate.features is not None:
+                    found.append(candidate.features.get(part))
+                    continue
                 own = next((a for a in _garment_assets(candidate) if a.part == part), None)
                 found.append(features.get(own) if own else None)
                 if found[-1] is not None:
@@ -201,6 +209,8 @@ def _shopper_assets(ask: Ask) -> list[Asset]:
 
 
 def _garment_assets(candidate: Candidate) -> list[Asset]:
+    if candidate.features is not None:
+        return []
     words = garment_words(candidate.garment)
     image = [Asset("garment_image", candidate.image)] if candidate.image is not None else []
     return image + ([Asset("garment_words", words)] if words else [])

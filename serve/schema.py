@@ -39,7 +39,7 @@ class ProfileIn(Strict):
     age: Annotated[int, Field(ge=1, le=120)] | None = None
     sex: Label | None = None
     preferences: Text | None = None
-    owned: Annotated[list[OwnedIn], Field(max_length=50), FailFast()] = []
+    owned: Annotated[list[OwnedIn], FailFast()] = Field([], max_length=50)
 
     def to_profile(self) -> Profile:
         """Return the core's form."""
@@ -60,11 +60,11 @@ class RecommendationsIn(Strict):
     """Which garments suit this shopper, in which size?"""
 
     shopper: ShopperIn = ShopperIn()
-    garment_ids: Annotated[list[Identifier], Field(max_length=MAX_GARMENT_IDS), FailFast()] = []
+    garment_ids: Annotated[list[Identifier], FailFast()] = Field([], max_length=MAX_GARMENT_IDS)
     """Garments of the catalogue, each once; unknown ones stand beside the answer."""
-    garments: Annotated[list[GarmentIn], Field(max_length=MAX_GARMENTS), FailFast()] = []
+    garments: Annotated[list[GarmentIn], FailFast()] = Field([], max_length=MAX_GARMENTS)
     """Garments given with the request, whether or not the catalogue knows them; with the ids of others."""
-    top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
+    top_k: Annotated[int, Field(ge=1, le=MAX_GARMENT_IDS)] | None = None
     explain: bool | Literal["parts"] = False
     """Whether the answer tells the measurements that the shopper's body is taken for, and how much each part and each word
     moved the best 20 recommendations; true and "parts" mean the same."""

@@ -18,7 +18,7 @@ from .schema_types import Described, Identifier, Label, Strict, Text
 Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0, lt=300)]]
 Price = Annotated[float, Field(ge=0, lt=1e9)]
 Link = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-_PICTURES = {"id", "image_base64", "image_link"}
+_PICTURES = {"id", "image_base64"}
 EXAMPLE = {
     "title": "Loose blue dress",
     "brand": "Norrland",
@@ -77,12 +77,12 @@ class GarmentBody(Strict):
     """Colour variants of one style share the history of orders under it."""
     department: Label | None = None
     category: Label | None = None
-    """In English, German or Chinese, or a path or number of Google's product taxonomy; the answer tells what it is taken for."""
+    """In English, German or Chinese, or a path or number of Google's taxonomy; the answer tells what it is taken for."""
     description: Text | None = None
     price: Price | None = None
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = None
     size_system: Label | None = None
-    sizes: Annotated[list[SizeIn], Field(max_length=60), FailFast()] = []
+    sizes: Annotated[list[SizeIn], FailFast()] = Field([], max_length=60)
     image_base64: str | None = None
     """A JPEG, PNG or WebP file."""
 
@@ -130,7 +130,7 @@ class GarmentPatch(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"price": 39.9, "in_stock": {"S": False, "M": True}}]})
 
     price: Price | None = None
-    in_stock: Annotated[dict[Label, bool | None], Field(max_length=60)] = {}
+    in_stock: dict[Label, bool | None] = Field({}, max_length=60)
     """By size label; sizes that are not named stay as they are. null is: not known."""
 
     @model_validator(mode="after")
@@ -165,12 +165,14 @@ class GarmentOut(Described):
     price: float | None = None
     currency: str | None = None
     size_system: str | None = None
-    sizes: list[dict[str, Any]] = []
+    sizes: list[dict[str, Any]] = Field([])
     """As they were told."""
     image: bool
     """Whether there is a picture."""
+    image_link: str | None = None
+    """Where it came from, if by a link."""
     category_mapped: CategoryOut
-    warnings: list[str] = []
+    warnings: list[str] = Field([])
     """What looks wrong in the chart and may be meant."""
     etag: str
     updated_at: str
@@ -201,6 +203,8 @@ class ImportOut(Described):
     num_rejected: int
     rejected: list[RejectedOut]
     """The first thousand."""
+    without_picture: list[RejectedOut] = Field([])
+    """Of a feed: garments that were taken without the picture that they name, and why; the first thousand."""
 
 
 def from_base64(text: str | None, pointer: str) -> bytes | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from tryon_core.errors import InputError
 from tryon_core.shopper import shopper_words
 
 from ..body import read_json
 from ..problems import PROBLEMS
-from ..recommender import Ask, Candidate
+from ..recommender import Ask
 from ..schema import RecommendationsIn, RecommendationsOut
 from ..schema_garments import from_base64
+from ..selection import Selection, selected
 
 router = APIRouter()
 _BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RecommendationsIn"}}}}
@@ -22,31 +22,19 @@ async def recommend(request: Request) -> RecommendationsOut:
     """Compare garments for a shopper and recommend a size of each."""
     service = request.app.state.service
     wanted = await read_json(request, RecommendationsIn, service.settings.max_body_bytes)
-    if len(wanted.garments) > service.settings.max_garments:
-        most = service.settings.max_garments
-        raise InputError(f"expected at most {most} garments, got {len(wanted.garments)}", "/garments")
-    answer: RecommendationsOut = await service.recommender.recommend(_ask(wanted), request.state.timings)
+    state = request.app.state
+    selection = await selected(wanted, service, state.garment_features, request.state.timings)
+    answer: RecommendationsOut = await service.recommender.recommend(_ask(wanted, selection), request.state.timings)
     service.metrics.count_degraded(answer.degraded_reasons)
-    return answer
+    return answer.model_copy(update={"unknown": selection.unknown, "without_advice": selection.without_advice})
 
 
-def _ask(wanted: RecommendationsIn) -> Ask:
+def _ask(wanted: RecommendationsIn, selection: Selection) -> Ask:
     shopper = wanted.shopper
     profile = shopper.profile.to_profile() if shopper.profile else None
     words = shopper_words(shopper.text or "", profile)
     owned = profile.owned if profile else ()
     pointer = "/shopper/photo_base64"
     photo = from_base64(shopper.photo_base64, pointer)
-    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, bool(wanted.explain), owned)
-
-
-def _candidates(wanted: RecommendationsIn) -> list[Candidate]:
-    candidates, seen = [], set()
-    for position, garment in enumerate(wanted.garments):
-        if garment.id in seen:
-            raise InputError(f"expected each garment once, got {garment.id!r} twice", f"/garments/{position}/id")
-        seen.add(garment.id)
-        pointer = f"/garments/{position}/image_base64"
-        image = from_base64(garment.image_base64, pointer)
-        candidates.append(Candidate(garment.to_garment(), image, pointer, f"/garments/{position}"))
-    return candidates
+    explain, notes = bool(wanted.explain), selection.notes
+    return Ask(selection.candidates, words, photo, pointer, wanted.top_k, explain, owned, notes=notes)
