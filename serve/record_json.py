@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from .records import Advice, AdvisedItem, Consent, GarmentRecord, OrderLine, PhotoOutcome, ShopperRecord, dumps
@@ -12,7 +11,7 @@ from .records import Advice, AdvisedItem, Consent, GarmentRecord, OrderLine, Pho
 
 def write(record: GarmentRecord | ShopperRecord | Advice) -> str:
     """Return a record's JSON; a shopper's without embeddings."""
-    return dumps({name: value for name, value in asdict(record).items() if name != "embeddings"})
+    return dumps({name: value for name, value in vars(record).items() if name != "embeddings"})
 
 
 def read_garment(text: str | bytes) -> GarmentRecord:

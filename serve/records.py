@@ -224,5 +224,5 @@ def content_hash(content: bytes) -> str:
 
 
 def dumps(data: Any) -> str:
-    """Return JSON in its one canonical form."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    """Return JSON in its one canonical form, of records as of mappings."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False, default=vars)

@@ -38,6 +38,7 @@ class RedisServer:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self.folder = folder
         self._command = [binary, *arguments, *options]
         self.url = f"redis://127.0.0.1:{self.port}"
         self.start()
@@ -52,6 +53,11 @@ class RedisServer:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(10)
+
+    def wait_for_rewrite(self) -> None:
+        with self.client() as client:
+            while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled")):
+                time.sleep(0.01)
 
     def _wait(self) -> None:
         for _ in range(100):

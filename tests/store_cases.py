@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,8 +31,18 @@ class Places:
             with self._redis.client() as client:
                 client.flushall()
             return self._redis.url
-        self._folder.mkdir(exist_ok=True)
-        return f"sqlite:///{self._folder}/store-{time.monotonic_ns()}.db"
+        self._sqlite = self._folder / str(time.monotonic_ns())
+        return f"sqlite:///{self._sqlite}/store.db"
+
+    def folder(self, kind: str) -> Path:
+        """Return the folder of the files of the store that was opened last."""
+        return self._redis.folder if kind == "redis" else self._sqlite
+
+    async def forget(self, kind: str, store: Store) -> None:
+        """Return once a store's files tell of nothing that was deleted, as they should: at once, or after Redis's rewrite."""
+        if kind == "redis":
+            await store.shoppers.purge(now=NOW)
+            await asyncio.to_thread(self._redis.wait_for_rewrite)
 
 
 @asynccontextmanager

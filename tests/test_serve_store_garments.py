@@ -14,7 +14,9 @@ from tryon_core.errors import InputError
 pytestmark = pytest.mark.parametrize("kind", KINDS)
 
 
-def row(record: GarmentRecord, part: str = "garment_words", encoder: str = "e1", value: bytes = b"\x00v\xff") -> EmbeddingRow:
+def row(
+    record: GarmentRecord, part: str = "garment_words", encoder: str = "e1", value: bytes = b"\x00v\xff"
+) -> EmbeddingRow:
     """The embedding of a garment as it is."""
     return EmbeddingRow(record.id, part, encoder, record.contents[part], value)
 
@@ -80,7 +82,7 @@ def test_stock_and_price_are_patched_and_embeddings_stay_up_to_date(kind: str, s
             assert patched.updated_at == NOW + 1
             assert await store.garments.get_many([kept.id]) == {kept.id: patched}
             assert await store.embeddings.get_many([kept.id], "garment_words", "e1") == {kept.id: row(kept)}
-            with pytest.raises(InputError, match="did you mean|one of L, M, S"):
+            with pytest.raises(InputError, match="one of L, M, S"):
                 await store.garments.patch(kept.id, in_stock={"XXS": True}, now=NOW)
             assert await store.garments.patch("nobody", price="1", now=NOW) is None
 
@@ -179,7 +181,9 @@ def test_garments_that_lack_an_encoders_row_are_walked_through_once_each(kind: s
     asyncio.run(check())
 
 
-@pytest.mark.parametrize("name", ["a:b", "../x", "连衣裙", "a b\n", "{tag}", "*", "x" * 200, "a\0b", "'; DROP TABLE garments"])
+@pytest.mark.parametrize(
+    "name", ["a:b", "../x", "连衣裙", "a b\n", "{tag}", "*", "x" * 200, "a\0b", "'; DROP TABLE garments"]
+)
 def test_any_id_is_kept_as_it_is(name: str, kind: str, store_places: Places) -> None:
     async def check() -> None:
         async with opened(store_places.url(kind)) as store:

@@ -63,7 +63,9 @@ class Client:
         try:
             yield
         except (RedisError, OSError, TimeoutError) as err:
-            raise StoreError(f"the store could not be used: {str(err) or type(err).__name__}") from err
+            # Not the error itself: its text holds the command, and a command may hold a shopper's words.
+            said = str(err).rpartition("caused error: ")[2] or type(err).__name__
+            raise StoreError(f"the store could not be used: {said}") from None
 
     async def ask(self, *command: Any) -> Any:
         """Return the answer to one command."""
@@ -112,13 +114,11 @@ class Client:
                 mend = f"redis-cli CONFIG SET {setting}, and the same in its configuration file"
                 told = f"got {field} {info.get(field)} at {shown}"
                 raise ConfigError(f"expected a store's Redis with {setting}, {told}: {mend}")
-        try:
-            async with self.told():
+        async with self.told():
+            try:
                 policy = (await self.redis.config_get("appendfsync")).get("appendfsync")
-        except StoreError as err:
-            if not isinstance(err.__cause__, ResponseError):
-                raise
-            return  # managed servers hide it
+            except ResponseError:
+                return  # managed servers hide it
         if policy != "always":
             logger.warning("the store's Redis has appendfsync %s: a crash of its machine may lose the last second", policy)
 
