@@ -1,8 +1,9 @@
-"""`python -m serve run`: starts Ray and the graph on this machine, and leaves no process behind."""
+"""`python -m serve run`: starts Ray and the graph on this machine, and leaves no process behind; and `reencode`."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import logging
 import os
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     options = _parser().parse_args(argv)
     try:
-        return _served(options)
+        return _reencoded(options) if options.command == "reencode" else _served(options)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except TryonError as err:
@@ -63,6 +64,20 @@ def _served(options: argparse.Namespace) -> int:
         return 1
 
 
+def _reencoded(options: argparse.Namespace) -> int:
+    settings = Settings.from_args(dict(_pair(setting) for setting in options.settings)).placed()
+    read_manifest(settings.checkpoint)  # a wrong path is told before torch is imported
+    from .reencode import reencode
+
+    try:
+        report = asyncio.run(reencode(settings, prune=options.prune, show=sys.stderr.isatty() or options.progress))
+    except TryonError as err:
+        sys.stderr.write(f"serve: {root_line(err)}\n")
+        return 1
+    sys.stdout.write(json.dumps(report) + "\n")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(prog="python -m serve", description="Size and style recommendation, served.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -70,6 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     run.add_argument("--port", type=_port, default=8000, help="port to listen on (default %(default)s)")
     run.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="settings, as cache=redis://127.0.0.1:6379")
+    again = commands.add_parser("reencode", help="encode the catalogue under a checkpoint, also while another serves")
+    again.add_argument("--prune", action="store_true", help="then forget what other checkpoints' encoders have said")
+    again.add_argument("--progress", action="store_true", help="show the bar where standard error is no terminal, too")
+    again.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="checkpoint=DIR, and store=… blobs=… as served")
     return parser
 
 

@@ -76,11 +76,12 @@ def _outliers(at: int, size: Size, limits: Bounds) -> Iterator[Problem]:
 
 def _hint(size: Size, low: float, high: float, bounds: tuple[float, float]) -> str:
     least, most = bounds
+    if size.chart_of == "garment" and least <= 2 * low and 2 * high <= most:
+        inches = f"[{low * _INCH_CM:.1f}, {high * _INCH_CM:.1f}]"
+        return f"; a garment laid flat shows half of its girth, and as inches it would be {inches}"
     for factor, meant in ((_INCH_CM, "inches"), (0.1, "mm")):
         if least <= low * factor and high * factor <= most:
             return f"; as {meant} it would be [{low * factor:.1f}, {high * factor:.1f}]"
-    if size.chart_of == "garment" and least <= 2 * low and 2 * high <= most:
-        return "; a garment laid flat shows half of its girth"
     return ""
 
 

@@ -70,6 +70,7 @@ class GarmentImport:
                 pending, num_bytes = [], 0
         pending += self._source.close()
         await self._keep(pending)
+        self._out.rejected.sort(key=lambda row: row.line)
         return self._out
 
     async def _keep(self, rows: Sequence[Row]) -> None:

@@ -19,7 +19,7 @@ Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0
 Price = Annotated[float, Field(ge=0, lt=1e9)]
 Link = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 _PICTURES = {"id", "image_base64"}
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "title": "Loose blue dress",
     "brand": "Norrland",
     "style_id": "style-7",

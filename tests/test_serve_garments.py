@@ -8,12 +8,9 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
-import numpy as np
 import pytest
 
 from serve.garment_encoding import GarmentEncoding
-from serve.records import content_hash
 from tests.drawn import garment_image
 from tests.in_process import client, service
 from tests.serving import Case, assert_equal, assert_problem, reference, untrained_checkpoint, variant
