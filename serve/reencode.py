@@ -69,7 +69,7 @@ class _Part:
         self._model, self._store, self._blobs = checkpoint.model, store, blobs
 
     async def pages(self) -> AsyncIterator[tuple[int, int, int]]:
-        """Yield, page by page once it is kept, how many were encoded, were refused, and lack the content they should have."""
+        """Yield, page by page once it is kept, how many were encoded, refused, and without their content."""
         cursor = ""
         while True:
             records, cursor = await self._store.embeddings.lacking(self.part, self.encoder, cursor, _PAGE)

@@ -228,7 +228,9 @@ def test_a_quote_that_never_ends_costs_its_own_row_only(tmp_path: Path) -> None:
     assert len(kept) == 119
 
 
-def test_a_table_without_a_column_for_ids_is_refused() -> None:
+def test_an_array_and_a_table_without_a_column_for_ids_are_refused() -> None:
+    with pytest.raises(InputError, match="got an array"):
+        Source("", 1000).feed(b' [{"id": "a"}]')
     with pytest.raises(InputError, match="with id among them"):
         Table("", 1000).feed(b"sku,name\n1,a\n")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from tryon_core.errors import InputError
+
 from .lines import Lines
 from .table import Table
 from .xml import Xml
@@ -58,7 +60,7 @@ class Source:
         """Return the rows that are whole now.
 
         Raises:
-            InputError: it is a table whose first line names no column `id`.
+            InputError: it is a JSON array, or a table whose first line names no column `id`.
         """
         if self._reader is None:
             self._held += piece
@@ -73,6 +75,8 @@ class Source:
         return self._reader.close() if self._reader else []
 
     def _opened(self, start: bytes) -> Reader:
+        if start == b"[":
+            raise InputError("expected one garment's JSON a line, got an array")
         self._kind = self._kind or {b"{": "json", b"<": "xml"}.get(start, "table")
         if self._kind == "json":
             return Lines(self._max_bytes)

@@ -87,7 +87,7 @@ _PAGE = [
     openapi_extra={"requestBody": _PUT_BODY, "parameters": [_IF_MATCH, _IF_NONE]},
 )
 async def put(request: Request, response: Response, id: str) -> GarmentOut:
-    """Keep a garment, in the place of the one that has the id; the same once more changes nothing."""
+    """Keep a garment in the place of the one that has the id, picture and all; the same once more changes nothing."""
     garment_id = _checked_id(id)
     body, image, pointer = await _read(request)
     if body.id not in (None, garment_id):
@@ -137,7 +137,7 @@ async def patch(request: Request, response: Response, id: str) -> GarmentOut:
     openapi_extra={"parameters": [_IF_MATCH, _IF_NONE]},
 )
 async def delete(request: Request, id: str) -> Response:
-    """Forget a garment, its picture and what encoders said of it; the history of its orders stays."""
+    """Forget a garment and what encoders said of it, and within a day its picture; the history of its orders stays."""
     garment_id = _checked_id(id)
     if_match = required(request.headers, (await _kept(request, garment_id)).etag)
     if not await request.app.state.service.store.garments.delete(garment_id, if_match=if_match):
