@@ -49,10 +49,10 @@ _BODY = {
 async def import_garments(request: Request) -> ImportOut:
     """Keep garments line by line; wrong lines are told by number and the others are kept. Pictures are encoded later.
 
-    Of a product feed, rows with the same `item_group_id`, colour, pattern and material become the sizes of one garment, whose
-    id is the group's with these behind it (`7:navy`) and whose `style_id` is the group's; a row without a group is a garment of
-    its own id. Each size has its row's id as `sku`. A garment is made up of the rows of the import at hand: sizes that the feed
-    no longer has are gone. A picture that cannot be had leaves the garment without one.
+    Of a product feed, rows with the same `item_group_id`, colour, pattern and material become the sizes of one garment,
+    whose id is the group's with these behind it (`7:navy`) and whose `style_id` is the group's; a row without a group is a
+    garment of its own id. Each size has its row's id as `sku`. A garment is made up of the rows of the import at hand:
+    sizes that the feed no longer has are gone. A picture that cannot be had leaves the garment without one.
     """
     service = request.app.state.service
     request.state.held.add(HELD_BYTES)
