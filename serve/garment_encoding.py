@@ -25,10 +25,7 @@ logger = logging.getLogger(__name__)
 _TURN_S = 5.0
 _PAGE = 64
 _PAUSE_S = 0.5
-_BUCKET, _SWEEP_BUCKET = "garment-encoding", "picture-sweep"
-_SWEEP_S = 24 * 3600.0
-_SPARED_S = 3600.0
-"""Younger pictures are left: theirs may be the garments that are being written."""
+_BUCKET = "garment-encoding"
 
 
 class GarmentEncoding:
@@ -54,7 +51,6 @@ class GarmentEncoding:
             self._wake.clear()
             try:
                 await self.once()
-                await self.sweep()
             except (TryonError, RuntimeError) as err:
                 logger.warning("encoding of the catalogue pauses: %s", err)
                 await asyncio.sleep(_TURN_S)
@@ -73,18 +69,6 @@ class GarmentEncoding:
         """
         features: Features = self._service.recommender.features
         return sum([await self._part(part, features) for part in garment_parts(features)])
-
-    async def sweep(self) -> int:
-        """Once a day, by one replica, remove pictures that no garment has any more; return how many.
-
-        Raises:
-            StoreError: the store or the pictures' folder does not answer.
-        """
-        store, now = self._service.store, self._clock()
-        if (await store.counters.increment(_SWEEP_BUCKET, _SWEEP_S, now=now)).count > 1:
-            return 0
-        num: int = await self._service.blobs.sweep(store.garments.images_in_use, before=now - _SPARED_S)
-        return num
 
     async def _part(self, part: str, features: Features) -> int:
         encoder, _ = features.encoder(part)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from tryon_core.errors import InputError, TooLargeError
@@ -28,10 +28,6 @@ class Blobs(Protocol):
 
     async def get(self, key: str) -> bytes | None:
         """Return a content, None where it is not there."""
-        ...
-
-    async def sweep(self, in_use: Callable[[Sequence[str]], Awaitable[set[str]]], *, before: float) -> int:
-        """Remove what no garment has and what was put before a moment; return how many."""
         ...
 
 

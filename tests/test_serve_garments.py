@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -255,24 +254,6 @@ def test_the_background_encodes_what_an_import_left(url: str) -> None:
             answer = await http.post("/v1/recommendations", json={"garment_ids": ["g0", "g1", "g2"]})
             assert len(answer.json()["recommendations"]) == 3
             assert (stages.image.encode.num_calls, stages.text.encode.num_calls) == calls
-
-    run(test)
-
-
-def test_pictures_that_no_garment_has_any_more_are_swept_away_once_a_day(url: str) -> None:
-    async def test() -> None:
-        async with service(url) as (ingress, _), client(ingress) as http:
-            for name, picture in (("a", 0), ("b", 0), ("c", 1)):
-                await http.put(f"/v1/garments/{name}", json={**DRESS, "image_base64": in_base64(garment_image(picture))})
-            gone = str((await ingress.store.garments.get_many(["c"]))["c"].image)
-            await http.delete("/v1/garments/a")
-            await http.delete("/v1/garments/c")
-            kept = str((await ingress.store.garments.get_many(["b"]))["b"].image)
-            young, old = (GarmentEncoding(ingress, object(), clock=lambda h=h: time.time() + h * 3600) for h in (0, 30))  # type: ignore[arg-type]
-            assert await young.sweep() == 0
-            assert [await old.sweep(), await old.sweep()] == [1, 0]
-            assert await ingress.blobs.get(gone) is None
-            assert await ingress.blobs.get(kept) == garment_image(0)
 
     run(test)
 
