@@ -20,7 +20,7 @@ from tests.store_cases import DAY, NOW, garment, opened, shopper
 async def gone(kept: Callable[[], Awaitable[object]]) -> None:
     """Return once nothing is kept any more."""
     async with asyncio.timeout(60):
-        while await kept() is not None:
+        while await kept() is not None:  # noqa: ASYNC110 - it is a file that is waited for
             await asyncio.sleep(0.01)
 
 
