@@ -22,7 +22,7 @@ from .envelope import Envelope, problem
 from .errors import RouteError
 from .garment_encoding import GarmentEncoding
 from .garment_features import GarmentFeatures
-from .garment_intake import Blobs, Links
+from .garment_intake import Links
 from .metrics import Metrics
 from .recommender import Recommender
 from .routes import garment_import, garments, health, pages, predict, recommendations

@@ -137,7 +137,7 @@ async def patch(request: Request, response: Response, id: str) -> GarmentOut:
     openapi_extra={"parameters": [_IF_MATCH, _IF_NONE]},
 )
 async def delete(request: Request, id: str) -> Response:
-    """Forget a garment and what encoders said of it; its picture goes once nothing has it; the history of its orders stays."""
+    """Forget a garment, what encoders said of it and, once nothing has it, its picture; the history of its orders stays."""
     garment_id = _checked_id(id)
     if_match = required(request.headers, (await _kept(request, garment_id)).etag)
     if not await request.app.state.service.store.garments.delete(garment_id, if_match=if_match):
