@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.garment_import import garment, pieces
+from serve import garment_import as module
 from serve.blobs import Blobs
 from serve.feeds.source import Source
 from serve.feeds.table import Table
@@ -181,6 +182,18 @@ def test_a_product_feed_is_taken_as_it_is_and_its_rows_become_sizes(tmp_path: Pa
     assert kept["R1"].data["category"] == "Rings"
     assert kept["T1:red"].image is not None
     assert sorted(links.fetched) == ["https://cdn.example/1.jpg", "https://cdn.example/2.jpg"]
+
+
+def test_rows_of_one_garment_that_are_far_apart_in_a_feed_come_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BATCH_ROWS", 2)
+    links = KnownLinks()
+    (out, again), kept = imported(tmp_path, feed_of("csv"), feed_of("csv"), links=links)
+    assert again.accepted == out.accepted == 6
+    assert [size["label"] for size in kept["T1:navy-blue"].data["sizes"]] == ["S", "M", "L"]
+    assert kept["T1:navy-blue"].image is not None
+    assert len(links.fetched) == 2
 
 
 def test_sizes_that_a_feed_no_longer_has_are_gone_after_the_next_import(tmp_path: Path) -> None:
