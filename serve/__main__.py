@@ -6,17 +6,23 @@ It owns the command line and the life of the process that serves, `local`; it kn
 from __future__ import annotations
 
 import argparse
+import asyncio
+import json
 import sys
 import tempfile
 from collections.abc import Sequence
 
 from tryon_core.cli import OneLineParser, root_line
 from tryon_core.errors import TryonError
+from tryon_core.manifest import read_manifest
 
+from .config import Settings
 from .key_commands import add_key_commands, run_key_command
 from .logs import configure_logging
 from .operations import add_operations_command, run_operations
 from .supervisor import supervise
+
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _beside(options: argparse.Namespace) -> int:
     try:
         return _BESIDE[options.command](options)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except TryonError as err:
         sys.stderr.write(f"serve: {root_line(err)}\n")
         return 2
@@ -51,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="settings, as cache=redis://127.0.0.1:6379")
     add_operations_command(commands, _port)
     add_key_commands(commands)
+    again = commands.add_parser("reencode", help="encode the catalogue under a checkpoint, also while another serves")
+    again.add_argument("--prune", action="store_true", help="then forget what other checkpoints' encoders have said")
+    again.add_argument("--progress", action="store_true", help="show the bar where standard error is no terminal, too")
+    again.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="checkpoint=DIR, and store=… blobs=… as served")
     return parser
 
 
@@ -60,7 +72,21 @@ def _port(text: str) -> int:
     return int(text)
 
 
-_BESIDE = {"keys": run_key_command, "operations": run_operations}
+def _reencoded(options: argparse.Namespace) -> int:
+    settings = Settings.from_pairs(options.settings).placed()
+    read_manifest(settings.checkpoint)  # a wrong path is told before torch is imported
+    from .reencode import reencode
+
+    try:
+        report = asyncio.run(reencode(settings, prune=options.prune, show=sys.stderr.isatty() or options.progress))
+    except TryonError as err:
+        sys.stderr.write(f"serve: {root_line(err)}\n")
+        return 1
+    sys.stdout.write(json.dumps(report) + "\n")
+    return 0
+
+
+_BESIDE = {"keys": run_key_command, "operations": run_operations, "reencode": _reencoded}
 """Commands that run beside the service, in this process."""
 
 

@@ -17,16 +17,21 @@ from tryon_core.errors import TryonError
 
 from .access import describe
 from .admission import Admission
+from .blobs import Blobs
 from .browsers import Browsers
 from .config import NO_KEYS, Settings
 from .envelope import Envelope, problem
 from .errors import RouteError
+from .garment_encoding import GarmentEncoding
+from .garment_features import GarmentFeatures
+from .garment_intake import Links
 from .guard import Gate, Guard
 from .metrics import Metrics
 from .recommender import Recommender
-from .routes import health, pages, predict, recommendations
+from .routes import garment_import, garments, health, pages, predict, recommendations
 from .routes.health import Probe
 from .schema import ProblemOut, RecommendationsIn
+from .schema_garments import GarmentLine, GarmentPatch, GarmentPut
 from .store import Store
 
 
@@ -44,20 +49,33 @@ class Service(Protocol):
         ...
 
     @property
+    def blobs(self) -> Blobs:
+        """Garments' pictures."""
+        ...
+
+    @property
+    def links(self) -> Links:
+        """What fetches pictures by link."""
+        ...
+
+    @property
     def recommender(self) -> Recommender:
         """The recommender of the loaded model."""
         ...
 
 
 def build_app(service: Service) -> FastAPI:
-    """Return the application; it starts the readiness probe with itself."""
+    """Return the application; it starts the readiness probe and the catalogue's encoding with itself."""
     probe = Probe(service)
+    own = GarmentFeatures(lambda: service.store, service.blobs, service.settings.cache_bytes)
+    encoding = GarmentEncoding(service, own)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(probe.run())
+        tasks = [asyncio.create_task(own.run()) for own in (probe, encoding)]
         yield
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
     app = FastAPI(
         title="tryon",
@@ -73,7 +91,8 @@ def build_app(service: Service) -> FastAPI:
         ],
     )
     app.state.service, app.state.probe = service, probe
-    for routes in (predict, recommendations, health, pages):
+    app.state.garment_features, app.state.encoding = own, encoding
+    for routes in (predict, recommendations, garment_import, garments, health, pages):
         app.include_router(routes.router)
     app.add_exception_handler(TryonError, _on_error)
     app.add_exception_handler(HTTPException, _on_route_error)
@@ -83,8 +102,14 @@ def build_app(service: Service) -> FastAPI:
 
 
 def _envelope(service: Service) -> Middleware:
-    timeout_ms = service.settings.timeout_ms
-    return Middleware(Envelope, metrics=service.metrics, admission=service.admission, timeout_ms=timeout_ms)
+    own = service.settings
+    return Middleware(
+        Envelope,
+        metrics=service.metrics,
+        admission=service.admission,
+        timeout_ms=own.timeout_ms,
+        import_timeout_ms=1000 * own.import_timeout_s,
+    )
 
 
 async def _on_error(request: Request, err: Exception) -> Response:
@@ -99,6 +124,6 @@ async def _on_route_error(request: Request, err: Exception) -> Response:
 def _describe(app: FastAPI) -> None:
     """Add the bodies that are read and the problems that are written by hand to the generated OpenAPI page."""
     generated = app.openapi()
-    for model in (RecommendationsIn, ProblemOut):
+    for model in (RecommendationsIn, GarmentPut, GarmentPatch, GarmentLine, ProblemOut):
         schema: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        generated["components"]["schemas"] |= schema.pop("$defs") | {model.__name__: schema}
+        generated["components"]["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}

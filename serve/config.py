@@ -7,7 +7,7 @@ import math
 import os
 import tempfile
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from .origins import origins_of
 
 MAX_GARMENTS = 1000
 """In one request, whatever the settings say: what the schema takes."""
+MAX_GARMENT_IDS = 10_000
+"""The same of ids."""
 
 
 NO_KEYS = ("off", "open")
@@ -54,12 +56,22 @@ class Settings:
     max_requests: int = 192
     """Requests at work in one ingress; more are refused with 503."""
     max_garments: int = 200
-    """Garments in one request, at most 1000."""
+    """Garments given with one request, at most 1000."""
     max_pixels: int = 256_000_000
     """Of one request's PNG and WebP images together; a file of 70 kB may have 24 million."""
     image_hosts: str = ""
     """Hosts from which images are fetched by link, with commas, as `cdn.shop.com,*.images.shop.com`; empty refuses all
     links. Their addresses must be of the open internet."""
+    max_garment_ids: int = 5000
+    """Garments of the catalogue in one request, at most 10,000."""
+    import_timeout_s: float = 3600.0
+    """How long an import may take; it is read as it comes and never held whole."""
+    max_line_bytes: int = 24 * 2**20
+    """Bound of one line of an import, or of one product of a feed; longer ones are rejected by number."""
+    encode_every_s: float = 60.0
+    """How often it is looked whether garments are without what an encoder says of them; after a write, at once."""
+    encode_slots: int = 8
+    """Garments that one ingress lets encode at the same time beside requests."""
     timeout_ms: float = 30_000.0
     """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one; and longest life of a call."""
     degrade_after_ms: float = 8_000.0
@@ -138,8 +150,9 @@ class Settings:
             raise ConfigError(f"expected cache as a URL with a port from 0 to 65535, got {self.cache!r}") from err
         if self.none_fits_from > 1:
             raise ConfigError(f"expected none_fits_from of at most 1, got {self.none_fits_from}")
-        if self.max_garments > MAX_GARMENTS:
-            raise ConfigError(f"expected max_garments of at most {MAX_GARMENTS}, got {self.max_garments}")
+        for name, most in (("max_garments", MAX_GARMENTS), ("max_garment_ids", MAX_GARMENT_IDS)):
+            if getattr(self, name) > most:
+                raise ConfigError(f"expected {name} of at most {most}, got {getattr(self, name)}")
 
     def weights(self) -> dict[str, float]:
         """Return `modality_weights` as part name to factor.
@@ -200,6 +213,19 @@ class Settings:
             if not isinstance(value, str) and values[name] != value:
                 raise ConfigError(f"expected {name} as {kind.__name__}, got {value!r}")
         return cls(**values)
+
+    @classmethod
+    def from_pairs(cls, pairs: Iterable[str]) -> Settings:
+        """Return settings from a command line's `NAME=VALUE`.
+
+        Raises:
+            ConfigError: one is written otherwise, or as `from_args` does.
+        """
+        parted = [pair.partition("=") for pair in pairs]
+        for name, equals, _ in parted:
+            if not equals:
+                raise ConfigError(f"expected NAME=VALUE, got {name!r}")
+        return cls.from_args({name: value for name, _, value in parted})
 
     def to_args(self) -> dict[str, Any]:
         """Return the settings as plain data, which `from_args` reads back."""

@@ -47,6 +47,10 @@ class PreconditionError(TryonError):
     """What is kept is not what the caller takes it for (If-Match)."""
 
 
+class MissingError(TryonError):
+    """What is asked for is not kept here."""
+
+
 class DeadlineError(TryonError):
     """The caller's deadline has passed."""
 
@@ -126,6 +130,7 @@ STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (OriginError, 403, "Not allowed"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
+    (MissingError, 404, "Not found"),
     (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),
     (RateError, 429, "Too much for a minute"),

@@ -116,6 +116,11 @@ class Features:
         """The names of the parts that are encoded."""
         return list(self._batchers)
 
+    def encoder(self, part: str) -> tuple[str, int]:
+        """Return the fingerprint of a part's encoder and the length of its embeddings."""
+        tower = self._manifest.config.parts[part]
+        return self._manifest.towers[tower], self._manifest.config.towers[tower].embedding_dim
+
     def num_waiting(self, stage: str) -> int:
         """Return how many assets wait for the image or the text encoder."""
         return sum(batcher.num_waiting for part, batcher in self._batchers.items() if part_named(part).kind == stage)

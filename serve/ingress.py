@@ -19,12 +19,15 @@ from tryon_core.manifest import Manifest, read_history, read_manifest
 
 from .admission import Admission
 from .app import build_app
+from .blobs import Blobs
 from .cache import FeatureCache, LocalTier, RedisTier
 from .config import Settings, metrics_folder
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
+from .garment_intake import Links, NoLinks
 from .guard import new_guard
+from .links import Links as HostLinks
 from .logs import configure_logging
 from .metrics import Metrics, Timings
 from .nodes import num_nodes
@@ -33,6 +36,7 @@ from .schema import RecommendationsOut
 from .stages import Stages
 from .store import Store, open_store
 from .trial import Trial
+from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 _EVERY_S = 0.25
@@ -66,7 +70,10 @@ class Ingress:
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()
+        self.blobs = Blobs(self.settings.blobs)
         self._store: Store | None = None
+        self._upkeep: Upkeep | None = None
+        self.links: Links = HostLinks(hosts) if (hosts := self.settings.image_hosts) else NoLinks()
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve the model of the checkpoint that the config names, once the stages answer with it.
@@ -81,9 +88,7 @@ class Ingress:
         """
         url, weights = user_config["checkpoint"], user_config.get("weights", {})
         async with self._rolling_out:
-            if self._store is None:
-                self.settings.require_shared(num_nodes())
-                self._store = await open_store(self.settings.store)
+            await self._open_store()
             try:
                 new = await self._made(url, weights)
                 if self._recommender is not None:
@@ -94,6 +99,15 @@ class Ingress:
                 logger.error("model %s keeps serving, %s was refused: %s", self._recommender.manifest.fingerprint, url, err)
                 return
             self._take(new)
+            if self._app is not None:
+                self._app.state.encoding.wake()  # the new model's encoders have rows of their own
+
+    async def _open_store(self) -> None:
+        if self._store is None:
+            self.settings.require_shared(num_nodes())
+            self._store = await open_store(self.settings.store)
+            self._upkeep = Upkeep(self._store, self.blobs)
+            self._upkeep.start()
 
     async def _made(self, url: str, weights: Mapping[str, float]) -> Recommender:
         def read() -> tuple[Manifest, tuple[History, float] | None, list[CatalogueItem]]:
@@ -138,11 +152,13 @@ class Ingress:
         return self._app
 
     async def close(self) -> None:
-        """Stop probing and let go of the cache: for a graph that ends before the process it is in."""
+        """Stop probing and let go of cache and store: for a graph that ends before the process it is in."""
         if self._app is not None:
             self._app.state.probe.stop()
         if self._recommender is not None:
             await self._recommender.features.close()
+        if self._upkeep is not None:
+            await self._upkeep.stop()
         if self._store is not None:
             await self._store.close()
 

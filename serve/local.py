@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _served(host: str, port: int, told: Sequence[str]) -> int:
-    settings = Settings.from_args(dict(_pair(setting) for setting in told))
+    settings = Settings.from_pairs(told)
     _require_keys(settings, host)
     # A wrong path is told before Ray is imported, which takes seconds.
     model = read_manifest(settings.checkpoint).emphasised(settings.weights()).fingerprint
@@ -79,13 +79,6 @@ def _require_keys(settings: Settings, host: str) -> None:
     if settings.keys == "off" and not is_loopback(host):
         told = "make one by python -m serve keys create, or say keys=open if something in front decides who may call"
         raise ConfigError(f"expected keys=PLACE to listen on {host}, got keys=off: {told}")
-
-
-def _pair(setting: str) -> tuple[str, str]:
-    name, equals, value = setting.partition("=")
-    if not equals:
-        raise TryonError(f"expected NAME=VALUE, got {setting!r}")
-    return name, value
 
 
 def _application(settings: Settings) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,8 @@ class Candidate:
     """JSON pointer or form field of the image."""
     words_pointer: str = ""
     """JSON pointer or form field of the words."""
+    features: Mapping[str, Feature] | None = None
+    """What encoders have said of it, by part; then nothing of it is encoded for this request."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Ask:
     """Of the sentences."""
     patience_s: float | None = None
     """How long an encoder is waited for where the answer can do without; None for as long as it may take."""
+    notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Why the answer is poorer than it could be, as far as the caller knows already: codes of messages, and their values."""
 
 
 class Recommender:
@@ -113,6 +118,8 @@ class Recommender:
         """
         found = await self.features.find(_assets(ask), timings, ask.patience_s)
         degraded = Degraded(ask.language, found.lost)
+        for code, values in ask.notes.items():
+            degraded.note(code, **values)
         photo, shopper = self._shopper(ask, found.features, degraded)
         garments = self._garments(ask, found.features)
         _require_enough(ask, found)
@@ -230,6 +237,9 @@ class Recommender:
         for part in ("garment_image", "garment_words"):
             found: list[Feature | None] = []
             for candidate in ask.candidates:
+                if candidate.features is not None:
+                    found.append(candidate.features.get(part))
+                    continue
                 own = next((a for a in _garment_assets(candidate) if a.part == part), None)
                 found.append(features.get(own) if own else None)
                 if found[-1] is not None:
@@ -262,6 +272,8 @@ def _shopper_assets(ask: Ask) -> list[Asset]:
 
 
 def _garment_assets(candidate: Candidate) -> list[Asset]:
+    if candidate.features is not None:
+        return []
     words = garment_words(candidate.garment)
     image = [Asset("garment_image", candidate.image)] if candidate.image is not None else []
     return image + ([Asset("garment_words", words)] if words else [])

@@ -158,7 +158,10 @@ def test_a_redis_that_is_killed_forgets_nothing_that_it_acknowledged(rounds: int
 
             with pytest.raises(StoreError):
                 await write(store, start, acknowledge)
-            killing.join()
+            if killing.ident is None:  # it was too slow to acknowledge anything
+                server.kill()
+            else:
+                killing.join()
             server.start()
             await verify(store, start, acknowledged)
         return acknowledged

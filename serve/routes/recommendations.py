@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from tryon_core.errors import InputError
 from tryon_core.shopper import shopper_words
 
 from ..body import read_json
@@ -12,8 +11,10 @@ from ..envelope import patience_s
 from ..guard import charge_garments
 from ..languages import mark_language, read_language
 from ..problems import PROBLEMS
-from ..recommender import Ask, Candidate
-from ..schema import RecommendationsIn, RecommendationsOut, from_base64
+from ..recommender import Ask
+from ..schema import RecommendationsIn, RecommendationsOut
+from ..schema_garments import from_base64
+from ..selection import Selection, selected
 
 router = APIRouter()
 _BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/RecommendationsIn"}}}}
@@ -24,17 +25,16 @@ async def recommend(request: Request, response: Response) -> RecommendationsOut:
     """Compare garments for a shopper and recommend a size of each."""
     service = request.app.state.service
     wanted = await read_json(request, RecommendationsIn, service.settings.max_body_bytes)
-    if len(wanted.garments) > service.settings.max_garments:
-        most = service.settings.max_garments
-        raise InputError(f"expected at most {most} garments, got {len(wanted.garments)}", "/garments")
-    await charge_garments(request, len(wanted.garments), "/garments")
-    answer: RecommendationsOut = await service.recommender.recommend(_ask(request, wanted), request.state.timings)
+    state, language = request.app.state, read_language(request.headers)
+    await charge_garments(request, len(wanted.garments) + len(wanted.garment_ids), "/garments")
+    selection = await selected(wanted, service, state.garment_features, request.state.timings)
+    answer: RecommendationsOut = await service.recommender.recommend(_ask(request, wanted, selection), request.state.timings)
     service.metrics.count_degraded(answer.degraded_codes)
-    mark_language(response.headers, read_language(request.headers))
-    return answer
+    mark_language(response.headers, language)
+    return answer.model_copy(update={"unknown": selection.unknown, "without_advice": selection.without_advice})
 
 
-def _ask(request: Request, wanted: RecommendationsIn) -> Ask:
+def _ask(request: Request, wanted: RecommendationsIn, selection: Selection) -> Ask:
     shopper = wanted.shopper
     profile = shopper.profile.to_profile() if shopper.profile else None
     words = shopper_words(shopper.text or "", profile)
@@ -42,7 +42,7 @@ def _ask(request: Request, wanted: RecommendationsIn) -> Ask:
     pointer = "/shopper/photo_base64"
     photo = from_base64(shopper.photo_base64, pointer)
     return Ask(
-        _candidates(wanted),
+        selection.candidates,
         words,
         photo,
         pointer,
@@ -51,16 +51,5 @@ def _ask(request: Request, wanted: RecommendationsIn) -> Ask:
         owned,
         language=read_language(request.headers),
         patience_s=patience_s(request),
+        notes=selection.notes,
     )
-
-
-def _candidates(wanted: RecommendationsIn) -> list[Candidate]:
-    candidates, seen = [], set()
-    for position, garment in enumerate(wanted.garments):
-        if garment.id in seen:
-            raise InputError(f"expected each garment once, got {garment.id!r} twice", f"/garments/{position}/id")
-        seen.add(garment.id)
-        pointer = f"/garments/{position}/image_base64"
-        image = from_base64(garment.image_base64, pointer)
-        candidates.append(Candidate(garment.to_garment(), image, pointer, f"/garments/{position}"))
-    return candidates
