@@ -62,8 +62,8 @@ TABLE: tuple[Rule, ...] = (
     _rule("GET /livez", port="operations"),
     _rule("GET /readyz", port="operations"),
 )
-"""Every route; `{id}` stands for a part of the path that is not fixed. What is not in it cannot be called."""
-_PATTERNS = tuple((compile_path(rule.path)[0], rule) for rule in TABLE if rule.port == "public")
+"""Every route; `{id}` stands for the rest of a path, which may have slashes. What is not in it cannot be called."""
+_PATTERNS = tuple((compile_path(rule.path.replace("{id}", "{id:path}"))[0], rule) for rule in TABLE if rule.port == "public")
 
 
 def rules_of(path: str) -> dict[str, Rule]:

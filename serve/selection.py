@@ -97,7 +97,7 @@ async def _features(
     made, _ = await kept.made(now, features, lambda asset: features.encode(asset, timings)) if now else ({}, None)
     without = {lack.record.id for lack in lacking if (lack.record.id, lack.part) not in made}
     if without:
-        selection.notes["garments_pending"] = {"count": len(without)}
+        selection.notes["encodings_unavailable"] = {"count": len(without)}
     return by_garment(found | made, records)
 
 

@@ -13,8 +13,10 @@ import httpx
 from serve.addresses import Addresses, networks_of
 from serve.admission import Admission
 from serve.app import build_app
+from serve.blobs import Blobs
 from serve.config import Settings
 from serve.errors import UnavailableError
+from serve.garment_intake import NoLinks
 from serve.guard import Guard
 from serve.key_source import FileKeys, KeySource
 from serve.keyring import KeyRing
@@ -80,6 +82,8 @@ class Doorway:
         )
         limits = Limits(counters or LocalCounters(), b"secret", clock)
         self.guard = Guard(own, self.ring, limits, Addresses(networks_of(own.trusted_proxies), hidden=hidden), self.metrics)
+
+        self.blobs, self.links = Blobs(own.placed().blobs), NoLinks()
 
     @property
     def store(self) -> Any:
