@@ -21,9 +21,12 @@ from .envelope import Envelope, problem
 from .errors import RouteError
 from .metrics import Metrics
 from .recommender import Recommender
-from .routes import health, pages, predict, recommendations
+from .routes import embeddings, health, pages, predict, recommendations, shoppers
 from .routes.health import Probe
-from .schema import ProblemOut, RecommendationsIn
+from .schema import ProblemOut, ProfileIn, RecommendationsIn
+from .schema_embeddings import EmbeddingsIn
+from .schema_shoppers import ConsentIn
+from .shoppers import Shoppers
 from .store import Store
 
 
@@ -37,6 +40,11 @@ class Service(Protocol):
     @property
     def store(self) -> Store:
         """Garments, shoppers, order lines and keys."""
+        ...
+
+    @property
+    def shoppers(self) -> Shoppers:
+        """Shoppers who are kept."""
         ...
 
     @property
@@ -65,7 +73,7 @@ def build_app(service: Service) -> FastAPI:
         middleware=[_envelope(service)],
     )
     app.state.service, app.state.probe = service, probe
-    for routes in (predict, recommendations, health, pages):
+    for routes in (predict, shoppers, recommendations, embeddings, health, pages):
         app.include_router(routes.router)
     app.add_exception_handler(TryonError, _on_error)
     app.add_exception_handler(HTTPException, _on_route_error)
@@ -90,6 +98,6 @@ async def _on_route_error(request: Request, err: Exception) -> Response:
 def _describe(app: FastAPI) -> None:
     """Add the bodies that are read and the problems that are written by hand to the generated OpenAPI page."""
     generated = app.openapi()
-    for model in (RecommendationsIn, ProblemOut):
+    for model in (RecommendationsIn, ProfileIn, ConsentIn, EmbeddingsIn, ProblemOut):
         schema: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        generated["components"]["schemas"] |= schema.pop("$defs") | {model.__name__: schema}
+        generated["components"]["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}

@@ -42,14 +42,27 @@ async def read_json(request: Request, model: type[M], max_bytes: int) -> M:
         NotParseableError: not JSON.
         FieldsError: a field is unknown, missing, of another type or out of range.
     """
-    content = await _read(request, max_bytes)
+    return _checked(await _read(request, max_bytes), model)
+
+
+def json_part(text: str, model: type[M], name: str) -> M:
+    """Return a form's text part that holds JSON as a checked model.
+
+    Raises:
+        NotParseableError: not JSON.
+        FieldsError: a field is unknown, missing, of another type or out of range.
+    """
+    return _checked(text.encode(), model, (name,))
+
+
+def _checked(content: bytes, model: type[M], at: tuple[str, ...] = ()) -> M:
     try:
         return model.model_validate_json(content)
     except ValidationError as err:
         problems = err.errors(include_url=False, include_context=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
-            raise NotParseableError(f"expected JSON: {problems[0]['msg']}") from err
-        told = [(_pointer(p["loc"]), p["msg"].removeprefix("Value error, ")) for p in problems[:_MAX_TOLD]]
+            raise NotParseableError(f"expected JSON: {problems[0]['msg']}", _pointer(at)) from err
+        told = [(_pointer((*at, *p["loc"])), p["msg"].removeprefix("Value error, ")) for p in problems[:_MAX_TOLD]]
         raise FieldsError(told) from err
 
 

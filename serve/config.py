@@ -64,6 +64,15 @@ class Settings:
     in the data folder, TRYON_DATA, else the user's own."""
     blobs: str = ""
     """Garments' pictures: a path or fsspec URL; empty is a folder in the data folder."""
+    shopper_ttl_s: float = 7 * 24 * 3600.0
+    """How long a shopper's words and profile are kept."""
+    shopper_photo_ttl_s: float = 24 * 3600.0
+    """How long what a shopper's photo told is kept, at most 24 hours; then they are answered from words."""
+    advice_ttl_s: float = 120 * 24 * 3600.0
+    """How long what was recommended to a shopper is kept where they agreed to it, at most 120 days."""
+    forget_within_s: float = 2.0
+    """How long a deletion waits at most for every replica to forget the shopper; one that cannot read the store's log of
+    deletions for so long holds nobody in memory any more."""
     metrics_dir: str = ""
     """Folder of the metrics' files, one below it per node; empty chooses one in the temporary folder."""
 
@@ -73,6 +82,9 @@ class Settings:
             if isinstance(value, (int, float)) and not 0 < value < math.inf:
                 raise ConfigError(f"expected {field.name} over 0 and finite, got {value}")
         self.weights()
+        for name, most in (("shopper_photo_ttl_s", 24 * 3600), ("advice_ttl_s", 120 * 24 * 3600)):
+            if getattr(self, name) > most:
+                raise ConfigError(f"expected {name} of at most {most}, got {getattr(self, name):g}")
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
         if self.store and not self.store.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):

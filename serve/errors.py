@@ -40,6 +40,14 @@ class PreconditionError(TryonError):
     """What is kept is not what the caller takes it for (If-Match)."""
 
 
+class NotFoundError(TryonError):
+    """What a caller names is not there, or not any more."""
+
+
+class DeletedError(TryonError):
+    """What a caller asks for once more was deleted since."""
+
+
 class DeadlineError(TryonError):
     """The caller's deadline has passed."""
 
@@ -60,6 +68,8 @@ STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (NotParseableError, 400, "Not parseable"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
+    (NotFoundError, 404, "Not found"),
+    (DeletedError, 409, "Deleted since"),
     (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),
     (UnavailableError, 503, "Not available now"),

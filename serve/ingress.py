@@ -27,6 +27,7 @@ from .metrics import Metrics, Timings
 from .nodes import num_nodes
 from .recommender import Ask, Recommender, require_tasks
 from .schema import RecommendationsOut
+from .shoppers import Shoppers
 from .stages import Stages
 from .store import Store, open_store
 from .trial import Trial
@@ -61,6 +62,8 @@ class Ingress:
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()
         self._store: Store | None = None
+        self._shoppers: Shoppers | None = None
+        self._trying: Recommender | None = None
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve the model of the checkpoint that the config names, once the stages answer with it.
@@ -78,15 +81,20 @@ class Ingress:
             if self._store is None:
                 self.settings.require_shared(num_nodes())
                 self._store = await open_store(self.settings.store)
+                self._shoppers = Shoppers(self._store, self._models, self._secret, self.settings)
+                self._shoppers.start()
             try:
                 new = await self._made(url, weights)
                 if self._recommender is not None:
+                    self._trying = new
                     await self._tried(new)
             except TryonError as err:
                 if self._recommender is None:
                     raise
                 logger.error("model %s keeps serving, %s was refused: %s", self._recommender.manifest.fingerprint, url, err)
                 return
+            finally:
+                self._trying = None
             self._take(new)
 
     async def _made(self, url: str, weights: Mapping[str, float]) -> Recommender:
@@ -96,7 +104,7 @@ class Ingress:
         manifest, history, catalogue = await asyncio.to_thread(read)
         require_tasks(manifest, url)
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
-        features = Features(manifest, self._cache, stages.encoders, self._secret)
+        features = Features(manifest, self._cache, stages.encoders, self._secret, stages.masks)
         explainer = Explainer(manifest.config.parts, stages.ablations, stages.fusion)
         return Recommender(manifest, features, stages.fusion, explainer, history, catalogue)
 
@@ -136,6 +144,8 @@ class Ingress:
             self._app.state.probe.stop()
         if self._recommender is not None:
             await self._recommender.features.close()
+        if self._shoppers is not None:
+            await self._shoppers.close()
         if self._store is not None:
             await self._store.close()
 
@@ -160,6 +170,21 @@ class Ingress:
         if self._store is None:
             raise UnavailableError("the store is not open yet")
         return self._store
+
+    @property
+    def shoppers(self) -> Shoppers:
+        """Shoppers who are kept.
+
+        Raises:
+            UnavailableError: the store is not open yet.
+        """
+        if self._shoppers is None:
+            raise UnavailableError("the store is not open yet")
+        return self._shoppers
+
+    def _models(self) -> list[Recommender]:
+        """Return the model that serves, and one that is being rolled out."""
+        return [self.recommender, *([self._trying] if self._trying is not None else [])]
 
     async def recommend(self, ask: Ask) -> RecommendationsOut:
         """Return an answer without HTTP, for callers that hold a handle of this deployment."""

@@ -29,6 +29,7 @@ from .features import Asset, Features
 from .metrics import Timings
 from .reasons import reasons_for
 from .schema import ExplanationOut, Fit, MeasurementOut, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
+from .shopper_parts import Known
 from .wire import Feature
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,6 +63,8 @@ class Ask:
     """Whether the answer tells what the shopper's body is taken for, and what moved it."""
     owned: Sequence[Owned] = ()
     """Garments that the shopper has and how they fit, the latest last."""
+    known: Known | None = None
+    """Of a shopper who is kept: what takes the place of encoding words and photo."""
 
 
 class Recommender:
@@ -95,16 +98,17 @@ class Recommender:
         """
         features = await self.features.get(_assets(ask), timings)
         photo, shopper = self._shopper(ask, features)
+        had_photo = ask.photo is not None if ask.known is None else ask.known.had_photo
         garments = self._garments(ask, features)
         history, day = self._history or (None, 0.0)
         # In a thread: the loop serves everyone, and a large request has thousands of sizes.
         told = partial(offers_of, words=ask.words, owned=ask.owned)
         offers = await asyncio.to_thread(told, [c.garment for c in ask.candidates], history, None, day)
         job = score_job(offers, shopper, garments)
-        scores = await self._scores(job, timings)
+        scores = await self.score(job, timings)
         choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]
         why = await self._explained(ask, job, choices, timings) if ask.explain else []
-        degraded = [f"photo not used: {photo.reason}"] if ask.photo is not None and not photo.used else []
+        degraded = [f"photo not used: {photo.reason}"] if had_photo and not photo.used else []
         return RecommendationsOut(
             recommendations=[
                 _recommendation(ask, choice, offers, scores, known=bool(shopper), why=told)
@@ -123,7 +127,13 @@ class Recommender:
         """Return how many items wait for a stage: image, text or fusion."""
         return self._fusion.num_waiting if stage == "fusion" else self.features.num_waiting(stage)
 
-    async def _scores(self, job: ScoreJob, timings: Timings) -> Scores:
+    async def score(self, job: ScoreJob, timings: Timings) -> Scores:
+        """Return what the model says of a job's rows.
+
+        Raises:
+            UnavailableError: fusion is overloaded or serves another model.
+        """
+
         def waited(ms: float) -> None:
             timings.waited(ms)
             timings.add("fusion", -ms)  # it is part of the block below
@@ -151,6 +161,8 @@ class Recommender:
 
     def _shopper(self, ask: Ask, features: dict[Asset, Feature]) -> tuple[PhotoOut, dict[str, Halves]]:
         """Return what became of the photo, and the shopper's embeddings by part."""
+        if ask.known is not None:
+            return ask.known.photo, dict(ask.known.embeddings)
         found = {asset.part: features[asset] for asset in _shopper_assets(ask) if asset in features}
         photo = PhotoOut(used=False, reason=None if ask.photo is None else "this model does not look at photos")
         if "shopper_words" in found:
@@ -195,6 +207,8 @@ def _assets(ask: Ask) -> list[Asset]:
 
 
 def _shopper_assets(ask: Ask) -> list[Asset]:
+    if ask.known is not None:
+        return []
     photos = [Asset(part, ask.photo) for part in _PHOTO_PARTS] if ask.photo is not None else []
     return photos + ([Asset("shopper_words", ask.words)] if ask.words else [])
 

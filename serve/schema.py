@@ -138,12 +138,20 @@ class GarmentIn(_Strict):
 class RecommendationsIn(_Strict):
     """Which garments suit this shopper, in which size?"""
 
+    shopper_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """Of a shopper who is kept, in place of `shopper`."""
     shopper: ShopperIn = ShopperIn()
     garments: Annotated[list[GarmentIn], Field(min_length=1, max_length=MAX_GARMENTS), FailFast()]
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
     explain: bool | Literal["parts"] = False
     """Whether the answer tells the measurements that the shopper's body is taken for, and how much each part and each word
     moved the best 20 recommendations; true and "parts" mean the same."""
+
+    @model_validator(mode="after")
+    def _one_shopper(self) -> RecommendationsIn:
+        if self.shopper_id is not None and "shopper" in self.model_fields_set:
+            raise ValueError("expected shopper_id or shopper, got both")
+        return self
 
 
 class SizeOut(BaseModel):

@@ -102,7 +102,9 @@ def _check_header(chunk: bytes) -> None:
         raise UnsupportedImageError("expected a whole PNG as mask, got one that is cut off or damaged")
     width, height, depth, colour = struct.unpack_from(">LLBB", chunk, 8)
     if (depth, colour) != (1, 0):
-        raise UnsupportedImageError(f"expected a PNG of 1 bit a pixel as mask, grey, got {depth} bits of colour type {colour}")
+        raise UnsupportedImageError(
+            f"expected a PNG of 1 bit a pixel as mask, grey, got {depth} bits of colour type {colour}"
+        )
     if width * height > MAX_MASK_PIXELS:
         raise TooLargeError(f"expected a mask of at most {MAX_MASK_PIXELS} pixels, got {width} x {height}")
     if min(width, height) < _MIN_SIDE_PX:

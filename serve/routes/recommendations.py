@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request
 
 from tryon_core.errors import InputError
@@ -24,7 +26,16 @@ async def recommend(request: Request) -> RecommendationsOut:
     if len(wanted.garments) > service.settings.max_garments:
         most = service.settings.max_garments
         raise InputError(f"expected at most {most} garments, got {len(wanted.garments)}", "/garments")
-    answer: RecommendationsOut = await service.recommender.recommend(_ask(wanted), request.state.timings)
+    model, timings = service.recommender, request.state.timings
+    if wanted.shopper_id is None:
+        answer: RecommendationsOut = await model.recommend(_ask(wanted), timings)
+    else:
+        kept = await service.shoppers.get(wanted.shopper_id)
+        known = await service.shoppers.known_to(model, kept, timings)
+        owned = kept.profile.owned if kept.profile else ()
+        ask = replace(_ask(wanted), words=kept.words, owned=owned, known=known)
+        answer = await model.recommend(ask, timings)
+        service.shoppers.advised(kept, answer)
     service.metrics.count_degraded(answer.degraded_reasons)
     return answer
 
