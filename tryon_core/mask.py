@@ -43,8 +43,8 @@ def decode_mask(content: bytes) -> Mask | None:
     if len(content) > MAX_MASK_BYTES:
         raise TooLargeError(f"expected a mask of at most {MAX_MASK_BYTES} bytes, got {len(content)}")
     try:
-        image = Image.open(io.BytesIO(_bare(content)), formats=("PNG",))
-        image = image.convert("L").reduce(max(1, -(-max(image.size) // _LONGEST_PX)))
+        opened = Image.open(io.BytesIO(_bare(content)), formats=("PNG",))
+        image = opened.convert("L").reduce(max(1, -(-max(opened.size) // _LONGEST_PX)))
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, UnidentifiedImageError) as err:
         raise UnsupportedImageError("expected a whole PNG as mask, got one that is cut off or damaged") from err
     inside = np.asarray(image) >= 128

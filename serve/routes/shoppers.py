@@ -98,18 +98,24 @@ async def _answer(service: Any, kept: Kept, response: Response, timings: Timings
     response.headers["Cache-Control"] = "no-store"
     model = service.recommender
     known = await service.shoppers.known_to(model, kept, timings)
-    told, consent = kept.told, kept.told.consent
+    told = kept.told
     until = moment(kept.seen.expires_at) if kept.seen is not None else None
     return ShopperOut(
         shopper_id=told.id,
         expires_at=moment(told.expires_at),
         text=told.words,
         profile=dict(told.profile),
-        consent=consent and ConsentOut(version=consent.version, at=moment(consent.at), advice=consent.advice),
+        consent=_consent_out(told.consent),
         measurements=await measure(model, known, timings),
         photo=ShopperPhotoOut(**known.photo.model_dump(), expires_at=until),
         model=model.manifest.fingerprint,
     )
+
+
+def _consent_out(consent: Consent | None) -> ConsentOut | None:
+    if consent is None:
+        return None
+    return ConsentOut(version=consent.version, at=moment(consent.at), advice=consent.advice)
 
 
 def _told(files: dict[str, bytes], texts: dict[str, str]) -> Told:
