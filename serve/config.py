@@ -182,8 +182,12 @@ def fast_flags() -> dict[str, str]:
     """Return the environment that makes Ray Serve fast; HAProxy comes in only where its package is."""
     from importlib.util import find_spec
 
-    # Serve's gRPC takes 4 MiB unless told otherwise, and an image may have 20.
+    # Serve's gRPC takes 4 MiB unless told otherwise, and an image may have 20. Serve's own proxy, where there is no HAProxy,
+    # hands bodies on as results of Ray calls: over 100 kB these would lie in the object store, in shared memory, which is
+    # no place for a photo.
     flags = {
+        "RAY_max_direct_call_object_size": str(64 * 2**20),
+        "RAY_task_rpc_inlined_bytes_limit": str(64 * 2**20),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
         "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
