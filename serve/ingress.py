@@ -18,6 +18,7 @@ from tryon_core.manifest import Manifest, read_history, read_manifest
 
 from .admission import Admission
 from .app import build_app
+from .blobs import Blobs
 from .cache import FeatureCache, LocalTier, RedisTier
 from .config import Settings, metrics_folder
 from .errors import UnavailableError
@@ -31,6 +32,7 @@ from .shoppers import Shoppers
 from .stages import Stages
 from .store import Store, open_store
 from .trial import Trial
+from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 _EVERY_S = 0.25
@@ -61,7 +63,9 @@ class Ingress:
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()
+        self.blobs = Blobs(self.settings.blobs)
         self._store: Store | None = None
+        self._upkeep: Upkeep | None = None
         self._shoppers: Shoppers | None = None
         self._trying: Recommender | None = None
 
@@ -78,11 +82,7 @@ class Ingress:
         """
         url, weights = user_config["checkpoint"], user_config.get("weights", {})
         async with self._rolling_out:
-            if self._store is None:
-                self.settings.require_shared(num_nodes())
-                self._store = await open_store(self.settings.store)
-                self._shoppers = Shoppers(self._store, self._models, self._secret, self.settings)
-                self._shoppers.start()
+            await self._open_store()
             try:
                 new = await self._made(url, weights)
                 if self._recommender is not None:
@@ -96,6 +96,15 @@ class Ingress:
             finally:
                 self._trying = None
             self._take(new)
+
+    async def _open_store(self) -> None:
+        if self._store is None:
+            self.settings.require_shared(num_nodes())
+            self._store = await open_store(self.settings.store)
+            self._upkeep = Upkeep(self._store, self.blobs)
+            self._upkeep.start()
+            self._shoppers = Shoppers(self._store, self._models, self._secret, self.settings)
+            self._shoppers.start()
 
     async def _made(self, url: str, weights: Mapping[str, float]) -> Recommender:
         def read() -> tuple[Manifest, tuple[History, float] | None, list[CatalogueItem]]:
@@ -139,13 +148,15 @@ class Ingress:
         return self._app
 
     async def close(self) -> None:
-        """Stop probing and let go of the cache: for a graph that ends before the process it is in."""
+        """Stop probing and let go of cache and store: for a graph that ends before the process it is in."""
         if self._app is not None:
             self._app.state.probe.stop()
         if self._recommender is not None:
             await self._recommender.features.close()
         if self._shoppers is not None:
             await self._shoppers.close()
+        if self._upkeep is not None:
+            await self._upkeep.stop()
         if self._store is not None:
             await self._store.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import time
 from collections import OrderedDict
@@ -23,6 +24,7 @@ _MOST = 4096
 _HEARTBEAT_S = 10.0
 _LIVE_S = 3 * _HEARTBEAT_S
 """A replica that has told nothing for so long is gone, and no deletion waits for it."""
+_SWEEP_S = 60.0
 _REMEMBERED_S = 120.0
 """How long a deleted shopper's id is known, so that a request under way cannot bring them back: longer than any lasts."""
 
@@ -39,7 +41,7 @@ class ShopperMemory:
         self._name, self._number = secrets.token_hex(8), 0
         self._held: OrderedDict[str, Kept] = OrderedDict()
         self._gone: OrderedDict[str, float] = OrderedDict()
-        self._read_at, self._told_at = -1e9, -1e9
+        self._read_at = self._told_at = self._swept_at = -math.inf
 
     def get(self, shopper_id: str, *, now: float) -> Kept | None:
         """Return a shopper who is held, has not expired and, as far as the log tells, is not deleted."""
@@ -72,11 +74,6 @@ class ShopperMemory:
         while self._gone and next(iter(self._gone.values())) < now - _REMEMBERED_S:
             self._gone.popitem(last=False)
 
-    def sweep(self, *, now: float) -> None:
-        """Forget those whose time is over, or whose photo's is."""
-        for shopper_id in [own for own, kept in self._held.items() if _is_over(kept, now)]:
-            del self._held[shopper_id]
-
     async def read_log(self, *, now: float) -> None:
         """Forget whoever was deleted since the last time, and tell the store so.
 
@@ -95,6 +92,7 @@ class ShopperMemory:
         """Read the log again and again until cancelled."""
         cut_off = False
         while True:
+            self._sweep(now=time.time())
             try:
                 await self.read_log(now=time.time())
                 cut_off = False
@@ -116,6 +114,14 @@ class ShopperMemory:
             if self._clock() >= until:
                 return False
             await asyncio.sleep(self._within_s / 40)
+
+    def _sweep(self, *, now: float) -> None:
+        """Now and then, forget those whose time is over, or whose photo's is, though nobody asks for them."""
+        if self._clock() - self._swept_at < _SWEEP_S:
+            return
+        self._swept_at = self._clock()
+        for shopper_id in [own for own, kept in self._held.items() if _is_over(kept, now)]:
+            del self._held[shopper_id]
 
     def _forget_where_cut_off(self) -> None:
         if self._held and self._clock() - self._read_at > self._within_s:

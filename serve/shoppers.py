@@ -34,8 +34,6 @@ from .shopper_parts import Kept, Known, seen_by
 from .store import Store
 
 logger = logging.getLogger(__name__)
-_PURGE_S = 60.0
-"""Between two removals of what has expired."""
 
 
 @dataclass(frozen=True)
@@ -164,9 +162,8 @@ class Shoppers:
         self._run(self._writes, self._store.shoppers.put_advice(advice))
 
     def start(self) -> None:
-        """Follow the deletions of other replicas, and remove what has expired, until closed."""
+        """Follow the deletions of other replicas until closed."""
         self._run(self._background, self.memory.follow())
-        self._run(self._background, self._purge())
 
     async def close(self) -> None:
         """Stop that, and wait for what is being written."""
@@ -185,16 +182,6 @@ class Shoppers:
         task = asyncio.get_running_loop().create_task(quiet(), context=contextvars.Context())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-
-    async def _purge(self) -> None:
-        while True:
-            now = self._clock()
-            self.memory.sweep(now=now)
-            try:
-                await self._store.shoppers.purge(now=now)
-            except StoreError as err:
-                logger.warning("what has expired is not removed yet: %s", err)
-            await asyncio.sleep(_PURGE_S)
 
     async def _read(self, shopper_id: str) -> Kept | None:
         now = self._clock()

