@@ -263,7 +263,7 @@ def test_a_deleted_shopper_is_nowhere_and_deleting_them_again_is_no_error_within
             assert_problem(await http.get(path), 404)
             assert_problem(await http.post("/v1/recommendations", json=asked(shopper)), 404)
             assert (await http.delete(path)).status_code == 204
-            for unknown in ("0" * 32, "x", "..%2f", "A" * 32):
+            for unknown in ("0" * 32, "x", "%00", "A" * 32):
                 assert_problem(await http.delete(f"/v1/shoppers/{unknown}"), 404)
 
     run(test)
