@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ class Kept:
     @property
     def profile(self) -> Profile | None:
         """The profile in the core's form."""
-        return ProfileIn.model_validate(self.told.profile).to_profile() if self.told.profile else None
+        return profile_of(self.told.profile)
 
     @property
     def words(self) -> str | None:
@@ -58,6 +59,11 @@ class Known:
     had_photo: bool
     embeddings: Mapping[str, Halves] = field(default_factory=dict, repr=False)
     """Part name to float16[dim]."""
+
+
+def profile_of(data: Mapping[str, Any]) -> Profile | None:
+    """Return the core's form of a profile that is kept; None where it says nothing."""
+    return ProfileIn.model_validate(data).to_profile() if data else None
 
 
 def seen_by(manifest: Manifest, kept: Kept) -> Known:

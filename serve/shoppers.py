@@ -19,6 +19,7 @@ from typing import Any
 
 from tryon_core.errors import InputError
 from tryon_core.fingerprint import content_key
+from tryon_core.shopper import shopper_words
 
 from .advised import advice_of
 from .config import Settings
@@ -30,7 +31,7 @@ from .schema import RecommendationsOut
 from .schema_shoppers import SHOPPER_ID
 from .shopper_encoding import Sight, encode_shopper, encode_words
 from .shopper_memory import ShopperMemory
-from .shopper_parts import Kept, Known, seen_by
+from .shopper_parts import Kept, Known, profile_of, seen_by
 from .store import Store
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class Shoppers:
         if idempotency_key is not None and (known := await self._read(shopper_id)) is not None:
             return _same(known, told)
         now = self._clock()
-        words = Kept(ShopperRecord("", 0, 0, profile=told.profile, words=told.text)).words
+        words = shopper_words(told.text or "", profile_of(told.profile))
         encoded = await encode_shopper(self._models(), words, told.sight, timings)
         record = ShopperRecord(
             id=shopper_id,
