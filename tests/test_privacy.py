@@ -34,7 +34,7 @@ MASK = one_bit(SILHOUETTE)
 
 
 def large_photo() -> bytes:
-    """A photo of over a megabyte, far beyond what Ray passes within a message, which shows the drawn person."""
+    """A photo of half a megabyte, far beyond what Ray passes within a message, which shows the drawn person."""
     image = np.asarray(Image.open(io.BytesIO(photo())).resize((1200, 1680))).astype(int)
     noise = np.random.default_rng(0).integers(-6, 7, image.shape)
     file = io.BytesIO()
@@ -147,7 +147,7 @@ def test_on_a_real_ray_no_photo_is_in_logs_object_store_spill_metrics_or_tempora
 ) -> None:
     http, folder = real_graph
     seen_photo = large_photo()
-    assert len(seen_photo) > 1_000_000  # over what Ray would put into the object store
+    assert len(seen_photo) > 500_000  # Ray puts what is over 100 kB into the object store, unless told otherwise
     told = {"photo": seen_photo, "text": (None, WORDS), "consent": (None, CONSENT)}
     answers = [http.post("/v1/shoppers", files=told), http.post("/v1/predict", files={"image": seen_photo})]
     inline = {"shopper": {"photo_base64": base64.b64encode(seen_photo).decode()}, "garments": Case().body()["garments"]}
