@@ -28,11 +28,16 @@ from .garment_intake import Links
 from .guard import Gate, Guard
 from .metrics import Metrics
 from .recommender import Recommender
-from .routes import garment_import, garments, health, pages, predict, recommendations
+from .routes import embeddings, garment_import, garments, health, pages, predict, recommendations, shoppers
 from .routes.health import Probe
-from .schema import ProblemOut, RecommendationsIn
+from .schema import ProblemOut, ProfileIn, RecommendationsIn
+from .schema_embeddings import EmbeddingsIn
 from .schema_garments import GarmentLine, GarmentPatch, GarmentPut
+from .schema_shoppers import ConsentIn
+from .shoppers import Shoppers
 from .store import Store
+
+_BODIES = (RecommendationsIn, ProfileIn, ConsentIn, EmbeddingsIn, GarmentPut, GarmentPatch, GarmentLine, ProblemOut)
 
 
 class Service(Protocol):
@@ -56,6 +61,11 @@ class Service(Protocol):
     @property
     def links(self) -> Links:
         """What fetches pictures by link."""
+        ...
+
+    @property
+    def shoppers(self) -> Shoppers:
+        """Shoppers who are kept."""
         ...
 
     @property
@@ -92,7 +102,7 @@ def build_app(service: Service) -> FastAPI:
     )
     app.state.service, app.state.probe = service, probe
     app.state.garment_features, app.state.encoding = own, encoding
-    for routes in (predict, recommendations, garment_import, garments, health, pages):
+    for routes in (predict, shoppers, recommendations, garment_import, garments, embeddings, health, pages):
         app.include_router(routes.router)
     app.add_exception_handler(TryonError, _on_error)
     app.add_exception_handler(HTTPException, _on_route_error)
@@ -124,6 +134,6 @@ async def _on_route_error(request: Request, err: Exception) -> Response:
 def _describe(app: FastAPI) -> None:
     """Add the bodies that are read and the problems that are written by hand to the generated OpenAPI page."""
     generated = app.openapi()
-    for model in (RecommendationsIn, GarmentPut, GarmentPatch, GarmentLine, ProblemOut):
+    for model in _BODIES:
         schema: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         generated["components"]["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}

@@ -64,7 +64,7 @@ def checked(content: bytes | str, model: type[M], below: str = "") -> M:
     except ValidationError as err:
         problems = err.errors(include_url=False, include_context=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
-            raise NotParseableError(f"expected JSON: {problems[0]['msg']}") from err
+            raise NotParseableError(f"expected JSON: {problems[0]['msg']}", below) from err
         told = [(below + _pointer(p["loc"]), p["msg"].removeprefix("Value error, ")) for p in problems[:_MAX_TOLD]]
         raise FieldsError(told) from err
 

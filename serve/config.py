@@ -123,6 +123,15 @@ class Settings:
     """Garments scored a minute for one key; 0 for no limit. A key may have its own."""
     operations_port: int = 0
     """Where `python -m serve run` tells metrics and readiness, on the loopback; 0 is the port after the public one."""
+    shopper_ttl_s: float = 7 * 24 * 3600.0
+    """How long a shopper's words and profile are kept."""
+    shopper_photo_ttl_s: float = 24 * 3600.0
+    """How long what a shopper's photo told is kept, at most 24 hours; then they are answered from words."""
+    advice_ttl_s: float = 120 * 24 * 3600.0
+    """How long what was recommended to a shopper is kept where they agreed to it, at most 120 days."""
+    forget_within_s: float = 2.0
+    """How long a deletion waits at most for every replica to forget the shopper; one that cannot read the store's log of
+    deletions for so long holds nobody in memory any more."""
     metrics_dir: str = ""
     """Folder of the metrics' files, one below it per node; empty chooses one in the temporary folder."""
 
@@ -139,6 +148,9 @@ class Settings:
         networks_of(self.trusted_proxies)
         if not self.keys:
             raise ConfigError("expected keys off, open, store or the path of a file, got nothing")
+        for name, most in (("shopper_photo_ttl_s", 24 * 3600), ("advice_ttl_s", 120 * 24 * 3600)):
+            if getattr(self, name) > most:
+                raise ConfigError(f"expected {name} of at most {most}, got {getattr(self, name):g}")
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
         if self.store and not self.store.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
@@ -256,7 +268,12 @@ def fast_flags() -> dict[str, str]:
 
     # Serve's gRPC takes 4 MiB unless told otherwise, and an image may have 20. Its HTTP server would believe whatever
     # X-Forwarded-For comes over the loopback, and HAProxy passes on what strangers write there.
+    # Serve's gRPC takes 4 MiB unless told otherwise, and an image may have 20. Serve's own proxy, where there is no HAProxy,
+    # hands bodies on as results of Ray calls: over 100 kB these would lie in the object store, in shared memory, which is
+    # no place for a photo.
     flags = {
+        "RAY_max_direct_call_object_size": str(64 * 2**20),
+        "RAY_task_rpc_inlined_bytes_limit": str(64 * 2**20),
         "RAY_USAGE_STATS_ENABLED": "0",
         "FORWARDED_ALLOW_IPS": "none",
         "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",

@@ -48,7 +48,11 @@ class PreconditionError(TryonError):
 
 
 class MissingError(TryonError):
-    """What is asked for is not kept here."""
+    """What is asked for is not kept here, or not any more."""
+
+
+class DeletedError(TryonError):
+    """What a caller asks for once more was deleted since."""
 
 
 class DeadlineError(TryonError):
@@ -131,6 +135,7 @@ STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
     (MissingError, 404, "Not found"),
+    (DeletedError, 409, "Deleted since"),
     (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),
     (RateError, 429, "Too much for a minute"),

@@ -56,6 +56,7 @@ class Features:
         batchers: part name to the batcher of its stage.
         secret: keys the content hashes.
         max_pixels: of a request's PNG and WebP images together, as far as they are not known.
+        masks: the batcher of masks that come in place of photos.
     """
 
     def __init__(
@@ -65,8 +66,9 @@ class Features:
         batchers: Mapping[str, Batcher[bytes | str, Feature]],
         secret: bytes,
         max_pixels: int = 256_000_000,
+        masks: Batcher[bytes, Feature] | None = None,
     ) -> None:
-        self._max_pixels = max_pixels
+        self._max_pixels, self._masks = max_pixels, masks
         self._manifest, self._cache, self._batchers, self._secret = manifest, cache, batchers, secret
         self._under_way: dict[CacheKey, _Shared] = {}
         self._fresh: dict[CacheKey, Feature] = {}
@@ -128,6 +130,11 @@ class Features:
     async def encode(self, asset: Asset, timings: Timings) -> Feature:
         """Return an asset's feature from its encoder, past the cache."""
         return await self._batchers[asset.part].submit(asset.content, timings.waited)
+
+    async def encode_mask(self, mask: bytes, timings: Timings) -> Feature:
+        """Return the feature of part `person_mask` of a mask that came in place of a photo, past the cache."""
+        assert self._masks is not None
+        return await self._masks.submit(mask, timings.waited)
 
     async def close(self) -> None:
         """Wait for what is being kept, then let go of the cache."""

@@ -33,6 +33,7 @@ from .metrics import Metrics, Timings
 from .nodes import num_nodes
 from .recommender import Ask, Recommender, require_tasks
 from .schema import RecommendationsOut
+from .shoppers import Shoppers
 from .stages import Stages
 from .store import Store, open_store
 from .trial import Trial
@@ -74,6 +75,8 @@ class Ingress:
         self._store: Store | None = None
         self._upkeep: Upkeep | None = None
         self.links: Links = HostLinks(hosts) if (hosts := self.settings.image_hosts) else NoLinks()
+        self._shoppers: Shoppers | None = None
+        self._trying: Recommender | None = None
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve the model of the checkpoint that the config names, once the stages answer with it.
@@ -92,12 +95,15 @@ class Ingress:
             try:
                 new = await self._made(url, weights)
                 if self._recommender is not None:
+                    self._trying = new
                     await self._tried(new)
             except TryonError as err:
                 if self._recommender is None:
                     raise
                 logger.error("model %s keeps serving, %s was refused: %s", self._recommender.manifest.fingerprint, url, err)
                 return
+            finally:
+                self._trying = None
             self._take(new)
             if self._app is not None:
                 self._app.state.encoding.wake()  # the new model's encoders have rows of their own
@@ -108,6 +114,8 @@ class Ingress:
             self._store = await open_store(self.settings.store)
             self._upkeep = Upkeep(self._store, self.blobs)
             self._upkeep.start()
+            self._shoppers = Shoppers(self._store, self._models, self._secret, self.settings)
+            self._shoppers.start()
 
     async def _made(self, url: str, weights: Mapping[str, float]) -> Recommender:
         def read() -> tuple[Manifest, tuple[History, float] | None, list[CatalogueItem]]:
@@ -116,7 +124,7 @@ class Ingress:
         manifest, history, catalogue = await asyncio.to_thread(read)
         require_tasks(manifest, url)
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
-        features = Features(manifest, self._cache, stages.encoders, self._secret, self.settings.max_pixels)
+        features = Features(manifest, self._cache, stages.encoders, self._secret, self.settings.max_pixels, stages.masks)
         explainer = Explainer(manifest.config.parts, stages.ablations, stages.fusion)
         bounds = Bounds(none_fits=self.settings.none_fits_from)
         return Recommender(manifest, features, stages.fusion, explainer, history, catalogue, bounds)
@@ -157,6 +165,8 @@ class Ingress:
             self._app.state.probe.stop()
         if self._recommender is not None:
             await self._recommender.features.close()
+        if self._shoppers is not None:
+            await self._shoppers.close()
         if self._upkeep is not None:
             await self._upkeep.stop()
         if self._store is not None:
@@ -183,6 +193,21 @@ class Ingress:
         if self._store is None:
             raise UnavailableError("the store is not open yet")
         return self._store
+
+    @property
+    def shoppers(self) -> Shoppers:
+        """Shoppers who are kept.
+
+        Raises:
+            UnavailableError: the store is not open yet.
+        """
+        if self._shoppers is None:
+            raise UnavailableError("the store is not open yet")
+        return self._shoppers
+
+    def _models(self) -> list[Recommender]:
+        """Return the model that serves, and one that is being rolled out."""
+        return [self.recommender, *([self._trying] if self._trying is not None else [])]
 
     async def recommend(self, ask: Ask) -> RecommendationsOut:
         """Return an answer without HTTP, for callers that hold a handle of this deployment."""

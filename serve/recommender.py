@@ -36,6 +36,7 @@ from .metrics import Timings
 from .schema import MeasurementOut, PhotoOut, RecommendationsOut
 from .schema_explain import ExplanationOut
 from .sentences import refusal
+from .shopper_parts import Known
 from .traits import traits_of
 from .wire import Feature
 
@@ -78,6 +79,8 @@ class Ask:
     """How long an encoder is waited for where the answer can do without; None for as long as it may take."""
     notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Why the answer is poorer than it could be, as far as the caller knows already: codes of messages, and their values."""
+    known: Known | None = None
+    """Of a shopper who is kept: what takes the place of encoding words and photo."""
 
 
 class Recommender:
@@ -129,7 +132,7 @@ class Recommender:
         own = [candidate.garment for candidate in ask.candidates]
         offers = await asyncio.to_thread(made, own, history, None, day)
         job = score_job(offers, shopper, garments)
-        scores = await self._scores(job, timings)
+        scores = await self.score(job, timings)
         in_stock = _in_stock(ask.candidates, offers)
         choices = choose(offers, scores, in_stock=in_stock)[: ask.top_k]
         why = await self._explained(ask, job, choices, timings, degraded) if ask.explain else []
@@ -162,7 +165,13 @@ class Recommender:
         """Return how many items wait for a stage: image, text or fusion."""
         return self._fusion.num_waiting if stage == "fusion" else self.features.num_waiting(stage)
 
-    async def _scores(self, job: ScoreJob, timings: Timings) -> Scores:
+    async def score(self, job: ScoreJob, timings: Timings) -> Scores:
+        """Return what the model says of a job's rows.
+
+        Raises:
+            UnavailableError: fusion is overloaded or serves another model.
+        """
+
         def waited(ms: float) -> None:
             timings.waited(ms)
             timings.add("fusion", -ms)  # it is part of the block below
@@ -216,6 +225,8 @@ class Recommender:
         self, ask: Ask, features: Mapping[Asset, Feature], degraded: Degraded
     ) -> tuple[PhotoOut, dict[str, Halves]]:
         """Return what became of the photo, and the shopper's embeddings by part."""
+        if ask.known is not None:
+            return _known_photo(ask.known, ask.language, degraded), dict(ask.known.embeddings)
         found = {asset.part: features[asset] for asset in _shopper_assets(ask) if asset in features}
         if "shopper_words" in found:
             found["shopper_words"].check("/shopper")
@@ -262,11 +273,21 @@ def require_tasks(manifest: Manifest, url: str) -> None:
         raise ConfigError(f"expected a model with tasks {needed}, got one without {', '.join(lacking)} in {url}")
 
 
+def _known_photo(known: Known, language: Language, degraded: Degraded) -> PhotoOut:
+    """Return what became of the photo of a shopper who is kept, in the answer's language."""
+    photo = known.photo
+    if known.had_photo and not photo.used:
+        degraded.note("photo", refusal=photo.code or "unseen")
+    return photo.model_copy(update={"reason": refusal(language, photo.code)}) if photo.code else photo
+
+
 def _assets(ask: Ask) -> list[Asset]:
     return [*_shopper_assets(ask), *(asset for candidate in ask.candidates for asset in _garment_assets(candidate))]
 
 
 def _shopper_assets(ask: Ask) -> list[Asset]:
+    if ask.known is not None:
+        return []
     photos = [Asset(part, ask.photo) for part in _PHOTO_PARTS] if ask.photo is not None else []
     return photos + ([Asset("shopper_words", ask.words)] if ask.words else [])
 

@@ -110,6 +110,8 @@ class Consent:
 
     version: str
     at: float
+    advice: bool = False
+    """Whether they also agreed that what is recommended to them is kept."""
 
 
 @dataclass(frozen=True)

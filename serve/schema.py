@@ -61,6 +61,8 @@ class ShopperIn(Strict):
 class RecommendationsIn(Strict):
     """Which garments suit this shopper, in which size?"""
 
+    shopper_id: Identifier | None = None
+    """Of a shopper who is kept, in place of `shopper`."""
     shopper: ShopperIn = ShopperIn()
     garment_ids: Annotated[list[Identifier], FailFast()] = Field([], max_length=MAX_GARMENT_IDS)
     """Garments of the catalogue, each once; unknown ones stand beside the answer."""
@@ -75,6 +77,12 @@ class RecommendationsIn(Strict):
     def _any(self) -> RecommendationsIn:
         if not self.garment_ids and not self.garments:
             raise ValueError("expected garment_ids or garments, got neither")
+        return self
+
+    @model_validator(mode="after")
+    def _one_shopper(self) -> RecommendationsIn:
+        if self.shopper_id is not None and "shopper" in self.model_fields_set:
+            raise ValueError("expected shopper_id or shopper, got both")
         return self
 
 

@@ -133,8 +133,8 @@ class Embeddings(Protocol):
 class Shoppers(Protocol):
     """Shoppers until they expire or are deleted, and the advice they got."""
 
-    async def put(self, record: ShopperRecord) -> None:
-        """Keep a new shopper."""
+    async def put(self, record: ShopperRecord) -> bool:
+        """Keep a new shopper; return False, and keep nothing, where there is one of that id, or one was deleted."""
         ...
 
     async def add_embeddings(self, shopper_id: str, embeddings: Mapping[tuple[str, str], bytes], *, now: float) -> bool:
@@ -152,8 +152,8 @@ class Shoppers(Protocol):
         """
         ...
 
-    async def put_advice(self, advice: Advice) -> None:
-        """Keep an advice."""
+    async def put_advice(self, advice: Advice) -> bool:
+        """Keep an advice; return False, and keep nothing, where its shopper was deleted."""
         ...
 
     async def get_advices(self, recommendation_ids: Sequence[str], *, now: float) -> dict[str, Advice]:

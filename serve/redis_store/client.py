@@ -19,9 +19,18 @@ from tryon_core.errors import ConfigError
 from ..errors import StoreError
 
 logger = logging.getLogger(__name__)
-Script = Literal["put_lines", "delete_customer", "delete_shopper", "put_garment", "delete_garment", "add_fields"]
+Script = Literal[
+    "put_lines",
+    "delete_customer",
+    "delete_shopper",
+    "put_garment",
+    "delete_garment",
+    "add_fields",
+    "put_shopper",
+    "put_advice",
+]
 _OF_LINES: tuple[Script, ...] = ("put_lines", "delete_customer", "delete_shopper")
-_OTHERS: tuple[Script, ...] = ("put_garment", "delete_garment", "add_fields")
+_OTHERS: tuple[Script, ...] = ("put_garment", "delete_garment", "add_fields", "put_shopper", "put_advice")
 _CONNECTIONS = 16
 _CONNECT_S, _ANSWER_S = 5.0, 10.0
 """Long enough for a machine with more to do than it can: an answer that comes late is worth more than none."""

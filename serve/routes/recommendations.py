@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request, Response
 
 from tryon_core.shopper import shopper_words
@@ -25,12 +27,19 @@ async def recommend(request: Request, response: Response) -> RecommendationsOut:
     """Compare garments for a shopper and recommend a size of each."""
     service = request.app.state.service
     wanted = await read_json(request, RecommendationsIn, service.settings.max_body_bytes)
-    state, language = request.app.state, read_language(request.headers)
+    state, model, timings = request.app.state, service.recommender, request.state.timings
     await charge_garments(request, len(wanted.garments) + len(wanted.garment_ids), "/garments")
-    selection = await selected(wanted, service, state.garment_features, request.state.timings)
-    answer: RecommendationsOut = await service.recommender.recommend(_ask(request, wanted, selection), request.state.timings)
+    kept = None if wanted.shopper_id is None else await service.shoppers.get(wanted.shopper_id)
+    selection = await selected(wanted, service, state.garment_features, timings)
+    ask = _ask(request, wanted, selection)
+    if kept is not None:
+        known = await service.shoppers.known_to(model, kept, timings)
+        ask = replace(ask, words=kept.words, owned=kept.profile.owned if kept.profile else (), known=known)
+    answer: RecommendationsOut = await model.recommend(ask, timings)
+    if kept is not None:
+        service.shoppers.advised(kept, answer)
     service.metrics.count_degraded(answer.degraded_codes)
-    mark_language(response.headers, language)
+    mark_language(response.headers, ask.language)
     return answer.model_copy(update={"unknown": selection.unknown, "without_advice": selection.without_advice})
 
 
