@@ -19,11 +19,13 @@ from .admission import Admission
 from .config import Settings
 from .envelope import Envelope, problem
 from .errors import RouteError
+from .intake import Intake
 from .metrics import Metrics
 from .recommender import Recommender
-from .routes import health, pages, predict, recommendations
+from .routes import feedback, health, pages, predict, recommendations
 from .routes.health import Probe
 from .schema import ProblemOut, RecommendationsIn
+from .schema_feedback import FeedbackIn
 from .store import Store
 
 
@@ -37,6 +39,11 @@ class Service(Protocol):
     @property
     def store(self) -> Store:
         """Garments, shoppers, order lines and keys."""
+        ...
+
+    @property
+    def intake(self) -> Intake:
+        """Takes order lines."""
         ...
 
     @property
@@ -65,7 +72,7 @@ def build_app(service: Service) -> FastAPI:
         middleware=[_envelope(service)],
     )
     app.state.service, app.state.probe = service, probe
-    for routes in (predict, recommendations, health, pages):
+    for routes in (predict, recommendations, feedback, health, pages):
         app.include_router(routes.router)
     app.add_exception_handler(TryonError, _on_error)
     app.add_exception_handler(HTTPException, _on_route_error)
@@ -74,8 +81,9 @@ def build_app(service: Service) -> FastAPI:
 
 
 def _envelope(service: Service) -> Middleware:
-    timeout_ms = service.settings.timeout_ms
-    return Middleware(Envelope, metrics=service.metrics, admission=service.admission, timeout_ms=timeout_ms)
+    own = service.settings
+    timeouts = {"timeout_ms": own.timeout_ms, "import_timeout_ms": own.import_timeout_ms}
+    return Middleware(Envelope, metrics=service.metrics, admission=service.admission, **timeouts)
 
 
 async def _on_error(request: Request, err: Exception) -> Response:
@@ -90,6 +98,6 @@ async def _on_route_error(request: Request, err: Exception) -> Response:
 def _describe(app: FastAPI) -> None:
     """Add the bodies that are read and the problems that are written by hand to the generated OpenAPI page."""
     generated = app.openapi()
-    for model in (RecommendationsIn, ProblemOut):
+    for model in (RecommendationsIn, FeedbackIn, ProblemOut):
         schema: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        generated["components"]["schemas"] |= schema.pop("$defs") | {model.__name__: schema}
+        generated["components"]["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}

@@ -42,7 +42,16 @@ async def read_json(request: Request, model: type[M], max_bytes: int) -> M:
         NotParseableError: not JSON.
         FieldsError: a field is unknown, missing, of another type or out of range.
     """
-    content = await _read(request, max_bytes)
+    return line_of(await _read(request, max_bytes), model)
+
+
+def line_of(content: bytes, model: type[M]) -> M:
+    """Return one JSON document as a checked model.
+
+    Raises:
+        NotParseableError: not JSON.
+        FieldsError: a field is unknown, missing, of another type or out of range.
+    """
     try:
         return model.model_validate_json(content)
     except ValidationError as err:

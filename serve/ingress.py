@@ -15,14 +15,17 @@ from tryon_core.catalogue import CatalogueItem, sample_catalogue
 from tryon_core.errors import TryonError
 from tryon_core.history import History
 from tryon_core.manifest import Manifest, read_history, read_manifest
+from tryon_core.reasons import Reasons, read_json_reasons
 
 from .admission import Admission
 from .app import build_app
 from .cache import FeatureCache, LocalTier, RedisTier
-from .config import Settings, metrics_folder
+from .config import Settings, customer_secret, metrics_folder
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
+from .intake import Intake
+from .live_history import LiveHistory
 from .metrics import Metrics, Timings
 from .nodes import num_nodes
 from .recommender import Ask, Recommender, require_tasks
@@ -45,10 +48,17 @@ class Ingress:
         image_encoder: handle of the deployment with `encode`.
         text_encoder: handle of the deployment with `encode` and `ablate`.
         fusion: handle of the deployment with `score`.
+        customers: 1 to 64 bytes, the key of customers' hashes, the same for all replicas and at every start.
     """
 
     def __init__(
-        self, settings: Mapping[str, Any], secret: bytes, image_encoder: Any, text_encoder: Any, fusion: Any
+        self,
+        settings: Mapping[str, Any],
+        secret: bytes,
+        image_encoder: Any,
+        text_encoder: Any,
+        fusion: Any,
+        customers: bytes = b"",
     ) -> None:
         self.settings = Settings.from_args(settings).placed()
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
@@ -61,6 +71,8 @@ class Ingress:
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()
         self._store: Store | None = None
+        self._intake: Intake | None = None
+        self._customers = customers
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve the model of the checkpoint that the config names, once the stages answer with it.
@@ -70,14 +82,17 @@ class Ingress:
 
         Raises:
             CheckpointError: the folder does not read, and there is no old model.
-            ConfigError: the model lacks a task that an answer needs, and there is no old model; or the store is not fit.
+            ConfigError: the model lacks a task that an answer needs, and there is no old model; or the store is not fit, or
+                the reasons do not read.
             StoreError: the store does not answer, the first time.
         """
         url, weights = user_config["checkpoint"], user_config.get("weights", {})
         async with self._rolling_out:
             if self._store is None:
                 self.settings.require_shared(num_nodes())
+                reasons = await asyncio.to_thread(_reasons, self.settings.reasons)
                 self._store = await open_store(self.settings.store)
+                self._intake = Intake(self._store, reasons, self._customers or customer_secret(), self.metrics)
             try:
                 new = await self._made(url, weights)
                 if self._recommender is not None:
@@ -98,7 +113,10 @@ class Ingress:
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
         features = Features(manifest, self._cache, stages.encoders, self._secret)
         explainer = Explainer(manifest.config.parts, stages.ablations, stages.fusion)
-        return Recommender(manifest, features, stages.fusion, explainer, history, catalogue)
+        live = None if history is None else LiveHistory(self.store, history)
+        if live is not None and await live.seed():
+            logger.info("the store was empty and begins with the history of %s", url)
+        return Recommender(manifest, features, stages.fusion, explainer, live, catalogue)
 
     async def _tried(self, new: Recommender) -> None:
         """Return once the stages answer with a model, which they load at their own pace.
@@ -161,6 +179,17 @@ class Ingress:
             raise UnavailableError("the store is not open yet")
         return self._store
 
+    @property
+    def intake(self) -> Intake:
+        """Takes order lines.
+
+        Raises:
+            UnavailableError: the store is not open yet.
+        """
+        if self._intake is None:
+            raise UnavailableError("the store is not open yet")
+        return self._intake
+
     async def recommend(self, ask: Ask) -> RecommendationsOut:
         """Return an answer without HTTP, for callers that hold a handle of this deployment."""
         return await self.recommender.recommend(ask, Timings())
@@ -181,3 +210,7 @@ class Ingress:
             photo_ttl_s=own.photo_ttl_s,
             count=lambda tier, outcome, num: self.metrics.cache_lookups.labels(tier, outcome).inc(num),
         )
+
+
+def _reasons(url: str) -> Reasons:
+    return read_json_reasons(url) if url else Reasons()

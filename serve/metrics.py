@@ -60,6 +60,9 @@ class Metrics:
         self.degraded = Counter(
             "tryon_degraded_answers_total", "Answers given without a part.", ("reason",), registry=registry
         )
+        self.order_lines = Counter(
+            "tryon_order_lines_total", "Order lines told, by what became of them.", ("outcome",), registry=registry
+        )
         self.model_info = Gauge(
             "tryon_model_info",
             "1 for the model that serves, 0 for one that did.",

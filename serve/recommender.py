@@ -17,7 +17,6 @@ from tryon_core.batch import MEASUREMENTS, Column, distinct
 from tryon_core.catalogue import CatalogueItem
 from tryon_core.errors import ConfigError
 from tryon_core.garment import Garment, garment_words
-from tryon_core.history import History
 from tryon_core.manifest import Manifest
 from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_of, score_job
 from tryon_core.refusals import refusal_code
@@ -26,6 +25,7 @@ from tryon_core.shopper import Owned
 from .batching import Batcher
 from .explain import EXPLAINED, Explainer
 from .features import Asset, Features
+from .live_history import LiveHistory
 from .metrics import Timings
 from .reasons import reasons_for
 from .schema import ExplanationOut, Fit, MeasurementOut, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
@@ -62,6 +62,8 @@ class Ask:
     """Whether the answer tells what the shopper's body is taken for, and what moved it."""
     owned: Sequence[Owned] = ()
     """Garments that the shopper has and how they fit, the latest last."""
+    customer: str = ""
+    """The hash under which the shopper's own order lines are kept, see `intake.Intake.customer`; empty where unknown."""
 
 
 class Recommender:
@@ -70,7 +72,7 @@ class Recommender:
     Args:
         fusion: gives a job's scores.
         explainer: tells why a row scores as it does.
-        history: fit history and the day it stands at; None where the checkpoint has none.
+        history: gives fit history as of now; None where the checkpoint has none.
     """
 
     def __init__(
@@ -79,7 +81,7 @@ class Recommender:
         features: Features,
         fusion: Batcher[ScoreJob, Scores],
         explainer: Explainer,
-        history: tuple[History, float] | None,
+        history: LiveHistory | None,
         catalogue: Sequence[CatalogueItem],
     ) -> None:
         self.manifest, self.features, self._fusion, self._history = manifest, features, fusion, history
@@ -96,22 +98,26 @@ class Recommender:
         features = await self.features.get(_assets(ask), timings)
         photo, shopper = self._shopper(ask, features)
         garments = self._garments(ask, features)
-        history, day = self._history or (None, 0.0)
+        own = [candidate.garment for candidate in ask.candidates]
+        seen = None if self._history is None else await self._history.of(own, ask.owned, ask.customer)
+        history, day, owned = (None, 0.0, ask.owned) if seen is None else (seen.history, seen.day, seen.own)
         # In a thread: the loop serves everyone, and a large request has thousands of sizes.
-        told = partial(offers_of, words=ask.words, owned=ask.owned)
-        offers = await asyncio.to_thread(told, [c.garment for c in ask.candidates], history, None, day)
+        told = partial(offers_of, words=ask.words, owned=owned)
+        offers = await asyncio.to_thread(told, own, history, None, day)
+        missing = seen is not None and seen.missing
         job = score_job(offers, shopper, garments)
         scores = await self._scores(job, timings)
         choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]
         why = await self._explained(ask, job, choices, timings) if ask.explain else []
         degraded = [f"photo not used: {photo.reason}"] if ask.photo is not None and not photo.used else []
+        degraded += ["orders since the model was fitted are not counted: the store does not answer"] if missing else []
         return RecommendationsOut(
             recommendations=[
                 _recommendation(ask, choice, offers, scores, known=bool(shopper), why=told)
                 for choice, told in zip_longest(choices, why)
             ],
             recommendation_id=secrets.token_hex(16),
-            history_as_of=None if history is None else (_EPOCH + timedelta(days=day)).date().isoformat(),
+            history_as_of=None if seen is None or missing else _moment(day),
             degraded=bool(degraded),
             degraded_reasons=degraded,
             photo=photo,
@@ -188,6 +194,11 @@ def require_tasks(manifest: Manifest, url: str) -> None:
     if lacking:
         needed = " and ".join(_NEEDED_TASKS)
         raise ConfigError(f"expected a model with tasks {needed}, got one without {', '.join(lacking)} in {url}")
+
+
+def _moment(day: float) -> str:
+    """Return days since 1970-01-01 as a moment of UTC, to the second before it."""
+    return f"{(_EPOCH + timedelta(seconds=int(day * 86_400))).replace(tzinfo=None).isoformat()}Z"
 
 
 def _assets(ask: Ask) -> list[Asset]:

@@ -140,6 +140,8 @@ class RecommendationsIn(_Strict):
 
     shopper: ShopperIn = ShopperIn()
     garments: Annotated[list[GarmentIn], Field(min_length=1, max_length=MAX_GARMENTS), FailFast()]
+    customer_key: Identifier | None = None
+    """Whose earlier order lines count as the shopper's own, as feedback names them."""
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
     explain: bool | Literal["parts"] = False
     """Whether the answer tells the measurements that the shopper's body is taken for, and how much each part and each word

@@ -24,19 +24,21 @@ async def recommend(request: Request) -> RecommendationsOut:
     if len(wanted.garments) > service.settings.max_garments:
         most = service.settings.max_garments
         raise InputError(f"expected at most {most} garments, got {len(wanted.garments)}", "/garments")
-    answer: RecommendationsOut = await service.recommender.recommend(_ask(wanted), request.state.timings)
+    answer: RecommendationsOut = await service.recommender.recommend(
+        _ask(wanted, service.intake.customer(wanted.customer_key)), request.state.timings
+    )
     service.metrics.count_degraded(answer.degraded_reasons)
     return answer
 
 
-def _ask(wanted: RecommendationsIn) -> Ask:
+def _ask(wanted: RecommendationsIn, customer: str) -> Ask:
     shopper = wanted.shopper
     profile = shopper.profile.to_profile() if shopper.profile else None
     words = shopper_words(shopper.text or "", profile)
     owned = profile.owned if profile else ()
     pointer = "/shopper/photo_base64"
     photo = from_base64(shopper.photo_base64, pointer)
-    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, bool(wanted.explain), owned)
+    return Ask(_candidates(wanted), words, photo, pointer, wanted.top_k, bool(wanted.explain), owned, customer)
 
 
 def _candidates(wanted: RecommendationsIn) -> list[Candidate]:
