@@ -1,4 +1,4 @@
-"""`python -m serve run`: starts Ray and the graph on this machine, and leaves no process behind."""
+"""`python -m serve run`: starts Ray and the graph on this machine, and leaves no process behind; other commands are listed."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from tryon_core.errors import TryonError
 from tryon_core.manifest import read_manifest
 
 from .config import Settings, metrics_folder, set_fast_flags
+from .effect import add_effect_command, run_effect
+from .export import add_export_command, run_export
 
 logger = logging.getLogger(__name__)
 _READY_WITHIN_S = 240.0
@@ -41,12 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     options = _parser().parse_args(argv)
     try:
-        return _served(options)
+        return _COMMANDS[options.command](options)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except TryonError as err:
         sys.stderr.write(f"serve: {root_line(err)}\n")
         return 2
+
+
+def _exported(options: argparse.Namespace) -> int:
+    return run_export(options, Settings.from_args(dict(_pair(setting) for setting in options.settings)))
 
 
 def _served(options: argparse.Namespace) -> int:
@@ -70,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     run.add_argument("--port", type=_port, default=8000, help="port to listen on (default %(default)s)")
     run.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="settings, as cache=redis://127.0.0.1:6379")
+    add_export_command(commands)
+    add_effect_command(commands)
     return parser
 
 
@@ -174,6 +182,8 @@ def _greeting(address: str) -> str:
         f"  curl -F image=@{photo} -F 'text=<{text}' {address}/v1/predict\n\n"
     )
 
+
+_COMMANDS = {"run": _served, "export": _exported, "effect": run_effect}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -69,6 +69,9 @@ class Settings:
     reasons: str = ""
     """What a shop's reasons for returns mean: path or fsspec URL of a JSON file, {"zu klein": "small", …}, as a table's is.
     Empty knows too small, too big, too large, damaged, and the meanings' own names."""
+    holdout_share: float = 0.0
+    """Share of the customers, by the key that a request names, whose answers say `holdout`: shown to nobody, they tell what
+    advice does to returns, see `python -m serve effect`."""
     import_timeout_ms: float = 3_600_000.0
     """An import's deadline, unless its header X-Request-Timeout-Ms asks for a shorter one."""
     metrics_dir: str = ""
@@ -77,6 +80,8 @@ class Settings:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if field.name == "holdout_share" and value == 0:
+                continue
             if isinstance(value, (int, float)) and not 0 < value < math.inf:
                 raise ConfigError(f"expected {field.name} over 0 and finite, got {value}")
         self.weights()
@@ -89,6 +94,8 @@ class Settings:
             _ = urllib.parse.urlsplit(self.cache).port
         except ValueError as err:
             raise ConfigError(f"expected cache as a URL with a port from 0 to 65535, got {self.cache!r}") from err
+        if self.holdout_share >= 1:
+            raise ConfigError(f"expected holdout_share from 0 to below 1, got {self.holdout_share}")
         if self.max_garments > MAX_GARMENTS:
             raise ConfigError(f"expected max_garments of at most {MAX_GARMENTS}, got {self.max_garments}")
 

@@ -1,12 +1,13 @@
 """Fit history as the store has it now: the counts of a request's garments, and a shopper's own lines.
 
-What fitting left in the checkpoint seeds an empty store once; it still answers for a garment that the store knows nothing of.
+What fitting left in the checkpoint seeds an empty store once; it answers for garments that the store knows nothing of.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -51,6 +52,9 @@ class LiveHistory:
 
     def __init__(self, store: Store, fitted: tuple[History, float], clock: Callable[[], float] = time.time) -> None:
         self._store, self._fitted, self._clock = store, fitted, clock
+        self._by_garment: dict[str, list[tuple[Key, npt.NDArray[np.float64]]]] = defaultdict(list)
+        for key, counts in fitted[0].rows(fitted[1]):
+            self._by_garment[key[1]].append((key, counts))
 
     async def seed(self) -> bool:
         """Let an empty store begin with what fitting found; return whether it was empty."""
@@ -61,7 +65,8 @@ class LiveHistory:
             )
             logger.warning(told, history, config)
         day = self._since(self._clock() / _DAY_S)
-        rows = ((key[1], key[2], counts.tolist()) for key, counts in self._fitted[0].rows(self._fitted[1]) if len(key) == 3)
+        every = (row for rows in self._by_garment.values() for row in rows)
+        rows = [(key[1], key[2], counts.tolist()) for key, counts in every if len(key) == 3]
         return await self._store.lines.seed(rows, day=day)
 
     async def of(self, garments: Sequence[Garment], owned: Sequence[Owned] = (), customer: str = "") -> Seen:
@@ -83,13 +88,13 @@ class LiveHistory:
         return Seen(self._history(names, counts, day), day, own, missing)
 
     def _history(self, names: Sequence[str], counts: Counts, day: float) -> History:
-        fitted, at = self._fitted
-        kept = self._store.lines.history
+        fitted, kept = self._fitted[0], self._store.lines.history
         config = replace(fitted.config, half_life_days=kept.half_life_days, shopper_cap=kept.shopper_cap)
         known = {history_id for history_id, _ in counts}
-        unknown = [name for name in names if name not in known]
-        faded = 0.5 ** (max(0.0, day - self._since(day)) / fitted.config.half_life_days)
-        rows = {**garment_rows(counts), **{key: faded * own for key, own in fitted.of_garments(unknown, at)}}
+        faded = 0.5 ** ((day - self._since(day)) / kept.half_life_days)
+        rows = dict(garment_rows(counts))
+        for name in names:
+            rows |= {key: faded * own for key, own in self._by_garment.get(name, ())} if name not in known else {}
         return History.from_rows(rows.items(), day, config, fitted.effects)
 
     def _since(self, day: float) -> float:

@@ -233,6 +233,8 @@ class RecommendationsOut(BaseModel):
     degraded_reasons: list[str]
     photo: PhotoOut
     measurements: dict[str, MeasurementOut] | None = None
+    holdout: bool = False
+    """Whether this customer is one of those who are to be shown no advice, see the setting `holdout_share`."""
     model: str
 
 

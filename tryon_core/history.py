@@ -140,12 +140,6 @@ class History:
         """Return every garment's keys with counts as of a day; shoppers stay out, so that no checkpoint holds them."""
         return [(key, self.counts(key, day)) for key in sorted(self._counts) if key[0] != "shopper"]
 
-    def of_garments(self, garments: Iterable[str], day: float) -> list[tuple[Key, Counts]]:
-        """Return the rows of some garments, as `rows` gives them of all; those without events have none."""
-        chosen = set(garments)
-        keys = [key for key in self._counts if key[0] != "shopper" and key[1] in chosen] if chosen else []
-        return [(key, self.counts(key, day)) for key in sorted(keys)]
-
     @classmethod
     def from_rows(
         cls,

@@ -8,6 +8,7 @@ from tryon_core.errors import InputError
 from tryon_core.shopper import shopper_words
 
 from ..body import read_json
+from ..effect import held_out
 from ..problems import PROBLEMS
 from ..recommender import Ask, Candidate
 from ..schema import RecommendationsIn, RecommendationsOut, from_base64
@@ -24,9 +25,9 @@ async def recommend(request: Request) -> RecommendationsOut:
     if len(wanted.garments) > service.settings.max_garments:
         most = service.settings.max_garments
         raise InputError(f"expected at most {most} garments, got {len(wanted.garments)}", "/garments")
-    answer: RecommendationsOut = await service.recommender.recommend(
-        _ask(wanted, service.intake.customer(wanted.customer_key)), request.state.timings
-    )
+    customer = service.intake.customer(wanted.customer_key)
+    answer: RecommendationsOut = await service.recommender.recommend(_ask(wanted, customer), request.state.timings)
+    answer.holdout = held_out(customer, service.settings.holdout_share)
     service.metrics.count_degraded(answer.degraded_reasons)
     return answer
 
