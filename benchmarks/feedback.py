@@ -1,16 +1,16 @@
-"""What ten weeks of feedback teach without another fit, and save: `python -m benchmarks.feedback [--checkpoint DIR] [--plot FILE]`.
+"""What ten weeks of feedback teach without another fit, and save: `python -m benchmarks.feedback [--checkpoint DIR]`.
 
-Of a simulated shop that the checkpoint was not fitted on, most shoppers order and report for ten weeks; their lines go into a
-store, week by week, and history is read from it as the service reads it. The others are asked about before any order of
-theirs. Prints one JSON object:
+Of a simulated shop that the checkpoint was not fitted on, most shoppers order and report for ten weeks; their lines go into
+a store, week by week, and history is read from it as the service reads it. The others are asked about before any order of
+theirs. Prints one JSON object; `--plot FILE` draws the first part:
 
-- `auc`: the mean one-vs-rest AUC of fit by week, expected under the true probabilities, so that no luck of the outcomes is in
-  it; `blind` knows bodies, sizes, cuts and cloth but not what brands and garments untoldly do to sizes, `oracle` knows that,
-  too. `share_of_offsets` is what the model gained by week, as a share of what the oracle gains over the blind.
+- `auc`: the mean one-vs-rest AUC of fit by week, expected under the true probabilities, so that no luck of the outcomes is
+  in it; `blind` knows bodies, sizes, cuts and cloth but not what brands and garments untoldly do to sizes, `oracle` knows
+  that, too. `share_of_offsets` is what the model gained by week, as a share of what the oracle gains over the blind.
 - `returns`: the share of orders that come back for their size, where the same shoppers order by their own choice, by the
-  chart (their own where there is none), by the model before any feedback, by the model after it, by the likeliest fit.
-- `estimator`: what `python -m serve effect` finds in logs of shoppers of whom some are shown the model's advice, and follow it
-  the oftener the surer it is, beside the true difference; over a number of logs, with the share of intervals that hold it.
+  chart (their own where there is none), by the model before any feedback, by the model after it, by the truth.
+- `estimator`: what `python -m serve effect` finds in logs of shoppers of whom some are shown the model's advice, and follow
+  it the oftener the surer it is, beside the true difference; over many logs, with the share of intervals that hold it.
 
 Intervals are 95 %, over resampled styles in `auc`, over shoppers in `returns`.
 """

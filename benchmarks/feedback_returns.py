@@ -1,4 +1,4 @@
-"""Orders that come back for their size, by whoever chose it, and what logs of them tell of the advice; all from the truth."""
+"""Orders that come back for their size, by whoever chose it, and what logs of them tell of the advice, from the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m serve run`: starts Ray and the graph on this machine, and leaves no process behind; other commands are listed."""
+"""`python -m serve run`: starts Ray and the graph on this machine, and leaves no process behind; and other commands."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """What advice does to returns, estimated from a shop's logs: by customers held out, or by orders matched on their advice.
 
-Held out is who a hash of the customer's key says, see `held_out`: the answer says `holdout`, and the page shows no advice. The difference of the two groups' return rates is then the effect of showing it, whoever follows it. Without a
-holdout, orders in the advised size are compared with orders in another size by customers who were shown one, within strata
-of the same style and about the same chance of fitting that the advice gave: what makes garments and people hard to fit is
-alike there. What else makes people follow advice is not, which is why a holdout is to be preferred. Knows no HTTP.
+Held out is who a hash of the customer's key says, see `held_out`: the answer says so, and the page shows no advice. The
+difference of the two groups' return rates is then the effect of showing it, whoever follows it. Without a holdout, orders in
+the advised size are compared with orders in another size by customers who were shown one, within strata of one style and
+about the same chance of fitting that the advice gave: what makes garments and people hard to fit is alike there. What else
+makes people follow advice is not, which is why a holdout is to be preferred. Knows no HTTP.
 """
 
 from __future__ import annotations
