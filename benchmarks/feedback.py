@@ -6,7 +6,9 @@ theirs. Prints one JSON object; `--plot FILE` draws the first part:
 
 - `auc`: the mean one-vs-rest AUC of fit by week, expected under the true probabilities, so that no luck of the outcomes is
   in it; `blind` knows bodies, sizes, cuts and cloth but not what brands and garments untoldly do to sizes, `oracle` knows
-  that, too. `share_of_offsets` is what the model gained by week, as a share of what the oracle gains over the blind.
+  that, too; `limit` is the model after 300 more verdicts on every style, when there is no more to learn of offsets. What the
+  model gained by week is told as a share of what the oracle gains over the blind, `share_of_offsets`, and of what the model
+  gains in the limit, `share_of_limit`: it may gain more than the oracle, who needs no history to know bodies and charts.
 - `returns`: the share of orders that come back for their size, where the same shoppers order by their own choice, by the
   chart (their own where there is none), by the model before any feedback, by the model after it, by the truth.
 - `estimator`: what `python -m serve effect` finds in logs of shoppers of whom some are shown the model's advice, and follow
@@ -32,7 +34,7 @@ import torch
 
 from benchmarks.feedback_returns import Choices, estimates, returns
 from benchmarks.feedback_weeks import Shown, order_lines, weekly
-from benchmarks.history import told_ease
+from benchmarks.history import draw_verdicts, history_of, told_ease
 from train.data import labels
 from train.data.sim import Shop, SimConfig, build_shop
 from train.data.untold import averaged
@@ -47,6 +49,7 @@ from tryon_core.checkpoint import Checkpoint, load_checkpoint
 from tryon_core.tasks import TASKS
 
 Array = npt.NDArray[np.float64]
+_VERDICTS = 300
 
 
 class Model:
@@ -101,6 +104,7 @@ def measure(checkpoint: Checkpoint, options: SimConfig, weeks: int, num_resample
         histories, offered, known = asyncio.run(weekly(f"{folder}/store.db", shop, lines, weeks, shown, choices.offers))
     model, every = Model(checkpoint, rows), np.arange(len(chosen))
     claims = {f"week {week}": model.fit(every, rows.parts["size"], own) for week, own in enumerate(histories)}
+    claims["limit"] = model.fit(every, rows.parts["size"], _limit(shop, shown))
     found = {"lines": known, "auc": _aucs(shop, chosen, claims, num_resamples)}
     ways = {
         name: choices.best(model.fit(choices.row, choices.size, own)[:, 1])
@@ -121,12 +125,25 @@ def _aucs(shop: Shop, chosen: npt.NDArray[np.int64], claims: Mapping[str, Array]
     known = {**claims, "blind": averaged(latent, shop.truth.stretch[garment]), "oracle": truth}
     aucs = {name: expected_aucs(own, truth, weights) for name, own in known.items()}
     possible, first = aucs["oracle"] - aucs["blind"], aucs["week 0"]
-    shares = {name: (aucs[name] - first) / possible for name in claims}
+    gains = {name: aucs[name] - first for name in claims}
     return {
         "num": len(chosen),
         "auc": {name: _with_interval(own) for name, own in aucs.items()},
-        "share_of_offsets": {name: _with_interval(own) for name, own in shares.items()},
+        "share_of_offsets": {name: _with_interval(own / possible) for name, own in gains.items()},
+        "share_of_limit": {name: _with_interval(own / gains["limit"]) for name, own in gains.items()},
     }
+
+
+def _limit(shop: Shop, shown: Shown) -> npt.NDArray[np.float32]:
+    """Return part `history` of garments in sizes on whose styles very many have told."""
+    _, style = np.unique([own.style_id for own in shop.garments], return_inverse=True)
+    rng = np.random.default_rng([shop.config.seed, 5])
+    known = {
+        int(number): history_of(shop, draw_verdicts(shop, np.flatnonzero(style == number), _VERDICTS, rng), _VERDICTS)
+        for number in np.unique(style[shown.garment])
+    }
+    bought = ((shop.garments[g], style[g], s) for g, s in zip(shown.garment, shown.size, strict=True))
+    return np.stack([known[int(n)].features(own.style_id, own.sizes[s][0], None, 0.0) for own, n, s in bought])
 
 
 def _with_interval(values: Array) -> dict[str, Any]:
@@ -150,6 +167,9 @@ def draw(found: Mapping[str, Any], out: Path) -> None:
     first, possible = weeks[0]["value"], auc["oracle"]["value"] - auc["blind"]["value"]
     axis.axhline(first + possible / 2, color="#8a8a8a", linestyle=":", label="half of what knowing the offsets gives")
     axis.axhline(first + possible, color="#c2571a", linestyle="--", label="all of it")
+    axis.axhline(
+        auc["limit"]["value"], color="#1f5fa8", linestyle="-.", linewidth=0.8, label="the model after 300 verdicts more"
+    )
     axis.set(xlabel="weeks of feedback", ylabel="fit: mean one-vs-rest AUC", xticks=range(len(weeks)))
     axis.set_title(f"Feedback without another fit, {found['lines'][-1]:,} lines by the end", fontsize=10)
     axis.legend(frameon=False, fontsize=9)

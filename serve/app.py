@@ -82,8 +82,13 @@ def build_app(service: Service) -> FastAPI:
 
 def _envelope(service: Service) -> Middleware:
     own = service.settings
-    timeouts = {"timeout_ms": own.timeout_ms, "import_timeout_ms": own.import_timeout_ms}
-    return Middleware(Envelope, metrics=service.metrics, admission=service.admission, **timeouts)
+    return Middleware(
+        Envelope,
+        metrics=service.metrics,
+        admission=service.admission,
+        timeout_ms=own.timeout_ms,
+        import_timeout_ms=1000 * own.import_timeout_s,
+    )
 
 
 async def _on_error(request: Request, err: Exception) -> Response:

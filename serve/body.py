@@ -42,11 +42,14 @@ async def read_json(request: Request, model: type[M], max_bytes: int) -> M:
         NotParseableError: not JSON.
         FieldsError: a field is unknown, missing, of another type or out of range.
     """
-    return line_of(await _read(request, max_bytes), model)
+    return checked(await _read(request, max_bytes), model)
 
 
-def line_of(content: bytes, model: type[M]) -> M:
-    """Return one JSON document as a checked model.
+def checked(content: bytes | str, model: type[M], below: str = "") -> M:
+    """Return JSON as a checked model.
+
+    Args:
+        below: JSON pointer of where it stands.
 
     Raises:
         NotParseableError: not JSON.
@@ -58,7 +61,7 @@ def line_of(content: bytes, model: type[M]) -> M:
         problems = err.errors(include_url=False, include_context=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
             raise NotParseableError(f"expected JSON: {problems[0]['msg']}") from err
-        told = [(_pointer(p["loc"]), p["msg"].removeprefix("Value error, ")) for p in problems[:_MAX_TOLD]]
+        told = [(below + _pointer(p["loc"]), p["msg"].removeprefix("Value error, ")) for p in problems[:_MAX_TOLD]]
         raise FieldsError(told) from err
 
 

@@ -44,6 +44,8 @@ class Settings:
     """Requests at work in one ingress; more are refused with 503."""
     max_garments: int = 200
     """Garments in one request, at most 1000."""
+    import_timeout_s: float = 3600.0
+    """How long an import may take; it is read as it comes and never held whole."""
     timeout_ms: float = 30_000.0
     """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one; and longest life of a call."""
     modality_weights: str = ""
@@ -72,8 +74,6 @@ class Settings:
     holdout_share: float = 0.0
     """Share of the customers, by the key that a request names, whose answers say `holdout`: shown to nobody, they tell what
     advice does to returns, see `python -m serve effect`."""
-    import_timeout_ms: float = 3_600_000.0
-    """An import's deadline, unless its header X-Request-Timeout-Ms asks for a shorter one."""
     metrics_dir: str = ""
     """Folder of the metrics' files, one below it per node; empty chooses one in the temporary folder."""
 

@@ -23,9 +23,8 @@ from .errors import DeadlineError, FieldsError, UnavailableError, status_of
 from .metrics import Metrics, Timings
 
 logger = logging.getLogger(__name__)
-_IMPORTS = ("/v1/feedback/import",)
-"""Routes whose bodies are streams of any length."""
 _EXEMPT = ("/livez", "/readyz", "/metrics")
+_IMPORTS = ("/v1/garments/import", "/v1/feedback/import")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -35,14 +34,20 @@ class Envelope:
     Args:
         admission: counts requests; those for the service's own state are taken on whatever it says.
         timeout_ms: a request's deadline, unless its header X-Request-Timeout-Ms asks for a shorter one.
-        import_timeout_ms: the same of an import.
+        import_timeout_ms: the same of an import, which is read as it comes; as `timeout_ms` where it is not given.
     """
 
     def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, admission: Admission, timeout_ms: float, import_timeout_ms: float
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        admission: Admission,
+        timeout_ms: float,
+        import_timeout_ms: float | None = None,
     ) -> None:
         self._app, self._metrics, self._admission, self._timeout_ms = app, metrics, admission, timeout_ms
-        self._import_timeout_ms = import_timeout_ms
+        self._import_timeout_ms = import_timeout_ms or timeout_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -75,17 +80,17 @@ class Envelope:
         """Let the application answer, within the request's deadline and what the service takes on at once."""
         with self._admission.request(exempt=scope["path"] in _EXEMPT) as held:
             scope["state"]["held"] = held
-            async with asyncio.timeout(self._deadline_ms(scope, headers) / 1000):
+            async with asyncio.timeout(self._deadline_ms(scope["path"], headers) / 1000):
                 await self._app(scope, receive, send)
 
-    def _deadline_ms(self, scope: Scope, headers: Headers) -> float:
-        longest = self._import_timeout_ms if scope["path"] in _IMPORTS else self._timeout_ms
+    def _deadline_ms(self, path: str, headers: Headers) -> float:
+        most = self._import_timeout_ms if path in _IMPORTS else self._timeout_ms
         told = headers.get("x-request-timeout-ms")
         if told is None:
-            return longest
+            return most
         if not told.isdecimal() or len(told) > 9 or int(told) == 0:
             raise InputError(f"expected X-Request-Timeout-Ms as a whole number of ms over 0, got {told[:40]!r}")
-        return min(float(told), longest)
+        return min(float(told), most)
 
     def _count(self, scope: Scope, status: int, seconds: float, timings: Timings) -> None:
         route = getattr(scope.get("route"), "path", "other")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from .records import Advice, AdvisedItem, Consent, GarmentRecord, OrderLine, PhotoOutcome, ShopperRecord, dumps
 
 
-def write(record: GarmentRecord | ShopperRecord | Advice | OrderLine) -> str:
+def write(record: GarmentRecord | ShopperRecord | Advice) -> str:
     """Return a record's JSON; a shopper's without embeddings."""
-    return dumps({name: value for name, value in asdict(record).items() if name != "embeddings"})
+    return dumps({name: value for name, value in vars(record).items() if name != "embeddings"})
 
 
 def read_garment(text: str | bytes) -> GarmentRecord:
@@ -39,6 +38,11 @@ def read_advice(text: str | bytes) -> Advice:
     return Advice(**data, items=items)
 
 
+def write_line(line: OrderLine) -> str:
+    """Return an order line's JSON, an array without names: there may be millions."""
+    return dumps(line.to_row())
+
+
 def read_line(text: str | bytes) -> OrderLine:
-    """Return the order line that `write` wrote."""
-    return OrderLine(**json.loads(text))
+    """Return the order line that `write_line` wrote."""
+    return OrderLine(*json.loads(text))

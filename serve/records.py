@@ -18,6 +18,9 @@ from tryon_core.garment import garment_from_json, garment_words
 Outcome = Literal["kept", "returned", "exchanged"]
 Verdict = Literal["small", "fit", "large"]
 
+_FARTHEST = 4102444800.0
+"""2100-01-01."""
+
 
 @dataclass(frozen=True)
 class GarmentRecord:
@@ -169,6 +172,11 @@ class OrderLine:
     """A keyed hash of the shop's own customer key; empty where the order came without one."""
     recommendation_id: str | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("ordered_at", "occurred_at"):
+            if not 0 <= getattr(self, name) < _FARTHEST:
+                raise InputError(f"expected a moment from 1970 to 2100, got {getattr(self, name)}", f"/{name}")
+
     @property
     def verdict(self) -> Verdict | None:
         """What the line says of the fit: what was told, `fit` of a garment that was kept, else nothing."""
@@ -181,10 +189,11 @@ class OrderLine:
 
     def supersedes(self, other: OrderLine) -> bool:
         """Whether this report of a line takes the place of another; of two at the same moment always the same one."""
-        return (self.occurred_at, self._told()) > (other.occurred_at, other._told())
+        return (self.occurred_at, dumps(self.to_row())) > (other.occurred_at, dumps(other.to_row()))
 
-    def _told(self) -> str:
-        return dumps([v for k, v in sorted(vars(self).items()) if k != "occurred_at"])
+    def to_row(self) -> list[str | float | None]:
+        """Return the fields in their order, moments as floats."""
+        return [float(v) if isinstance(v, (int, float)) else v for v in vars(self).values()]
 
 
 @dataclass(frozen=True)
@@ -205,5 +214,5 @@ def content_hash(content: bytes) -> str:
 
 
 def dumps(data: Any) -> str:
-    """Return JSON in its one canonical form."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    """Return JSON in its one canonical form, of records as of mappings."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False, default=vars)

@@ -27,6 +27,10 @@ Counts = Mapping[tuple[str, str], npt.NDArray[np.float64]]
 """(history id, size) to float64[3], decayed counts of small, fit, large."""
 
 
+TOMBSTONE_S = 25 * 3600.0
+"""How long a deletion of a shopper is told of: longer than any shopper lives."""
+
+
 @dataclass(frozen=True)
 class Deletion:
     """What a deletion of a shopper took away."""
@@ -287,4 +291,8 @@ async def open_store(url: str, history: HistoryConfig | None = None) -> Store:
         from .sqlite_store import SqliteStore
 
         return await SqliteStore.open(url.removeprefix("sqlite:///"), history)
+    if url.startswith(("redis://", "rediss://", "unix://")):
+        from .redis_store import RedisStore
+
+        return await RedisStore.open(url, history)
     raise ConfigError(f"expected store sqlite:///PATH, redis://…, rediss://… or unix://…, got {url!r}")

@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis_settings
 
 from serve.config import fast_flags
 from tests.redis_server import RedisServer
+from tests.store_cases import Places
 from tryon_core.batch import HISTORY_FIELDS, SIZE_FIELDS, Column, distinct, part_named
 from tryon_core.config import ImageTower, ModelConfig, NumbersTower
 from tryon_core.model import Model
@@ -107,6 +108,14 @@ def ray_cluster() -> Iterator[None]:
     ray.init(num_cpus=8, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     yield
     ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def store_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    """Where empty stores of every kind can be opened; its Redis keeps what it is told."""
+    server = RedisServer(tmp_path_factory.mktemp("store-redis"), "--appendonly", "yes", "--appendfsync", "always")
+    yield Places(tmp_path_factory.mktemp("stores"), server)
+    server.kill()
 
 
 @pytest.fixture(scope="session")

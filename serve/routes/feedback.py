@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from tryon_core.errors import InputError
 
-from ..body import line_of, read_json
+from ..body import checked, read_json
 from ..errors import FieldsError
 from ..ndjson import numbered_lines
 from ..problems import PROBLEMS
@@ -84,7 +84,7 @@ def _checked(service: Any, content: bytes | None) -> FeedbackIn:
     """
     if content is None:
         raise InputError(f"expected a line of at most {_MAX_LINE_BYTES} bytes, got more")
-    told = line_of(content, FeedbackIn)
+    told = checked(content, FeedbackIn)
     service.intake.check(told)
     return told
 

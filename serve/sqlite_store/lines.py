@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 
 import numpy as np
 
@@ -129,7 +129,7 @@ class SqliteLines:
         if kept:
             beside = self._beside(db, kept)
             changes.settle([*beside, kept], beside)
-        db.execute(_KEEP, astuple(line))
+        db.execute(_KEEP, line.to_row())
         beside = self._beside(db, line)
         changes.settle(beside, [*beside, line])
         return "superseded" if kept else "new"

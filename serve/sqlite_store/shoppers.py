@@ -7,12 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from ..record_json import read_advice, read_shopper, write
 from ..records import Advice, ShopperRecord
-from ..store import Deletion
+from ..store import TOMBSTONE_S, Deletion
 from .database import Database, chunked
 from .lines import SqliteLines
-
-_TOMBSTONE_S = 25 * 3600.0
-"""Longer than any shopper lives."""
 
 
 class SqliteShoppers:
@@ -98,8 +95,8 @@ class SqliteShoppers:
             db.execute(of_expired, (now,))
             queries = ("DELETE FROM shoppers WHERE expires_at <= ?", "DELETE FROM advices WHERE expires_at <= ?")
             num = sum(db.execute(query, (now,)).rowcount for query in queries)
-            db.execute("DELETE FROM replicas WHERE at <= ?", (now - _TOMBSTONE_S,))
-            return num + db.execute("DELETE FROM tombstones WHERE at <= ?", (now - _TOMBSTONE_S,)).rowcount
+            db.execute("DELETE FROM replicas WHERE at <= ?", (now - TOMBSTONE_S,))
+            return num + db.execute("DELETE FROM tombstones WHERE at <= ?", (now - TOMBSTONE_S,)).rowcount
 
         return await self._database.write(purged, truncate=True)
 
