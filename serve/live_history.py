@@ -19,8 +19,8 @@ from tryon_core.garment import Garment
 from tryon_core.history import History, Key
 from tryon_core.shopper import Owned
 
-from .records import OrderLine
-from .store import Counts, Store
+from .records import Counts, OrderLine
+from .store import Store
 
 logger = logging.getLogger(__name__)
 _DAY_S = 86_400.0

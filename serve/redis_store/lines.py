@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from tryon_core.batch import FIT_CLASSES
 from tryon_core.history import HistoryConfig
 
 from ..record_json import read_line, write_line
-from ..records import OrderLine
-from ..store import Counts, LineOutcome
+from ..records import Counts, OrderLine, Told
+from ..store import LineOutcome
 from ..verdicts import agreed, seen_from, settings_of, weight
 from .client import Client
 
@@ -84,17 +85,23 @@ class RedisLines:
 
     async def counts(self, history_ids: Sequence[str], *, day: float) -> Counts:
         """See `store.OrderLines`."""
+        return {key: own.aged for key, own in (await self.told(history_ids, day=day)).items()}
+
+    async def told(self, history_ids: Sequence[str], *, day: float) -> dict[tuple[str, str], Told]:
+        """See `store.OrderLines`."""
         distinct = list(dict.fromkeys(history_ids))
         commands = [("HGETALL", self._client.key(kind, own)) for own in distinct for kind in ("counts", "seeds")]
         found = await self._client.ask_all(commands)
         sums: dict[tuple[str, str], Any] = {}
+        tallies: dict[tuple[str, str], tuple[int, int, int] | None] = {}
         for place, sizes in enumerate(found):
             for size, numbers in sizes.items():
                 key = (distinct[place // 2], size.decode())
-                told = [float(number) for number in numbers.split()[-3:]]
-                sums[key] = [a + b for a, b in zip(sums.get(key, (0.0, 0.0, 0.0)), told, strict=True)]
+                *counted, small, fit, large = (float(number) for number in numbers.split())
+                sums[key] = [a + b for a, b in zip(sums.get(key, (0.0, 0.0, 0.0)), (small, fit, large), strict=True)]
+                tallies[key] = _tally(counted) if key not in tallies else None  # what was seeded comes without one
         seen = seen_from(np.array(list(sums.values())).reshape(-1, 3), day, self.history.half_life_days)
-        return dict(zip(sums, seen, strict=True))
+        return {key: Told(own, tallies[key]) for key, own in zip(sums, seen, strict=True)}
 
     async def seed(self, rows: Iterable[tuple[str, str, Sequence[float]]], *, day: float) -> bool:
         """See `store.OrderLines`."""
@@ -111,3 +118,11 @@ class RedisLines:
     def _bucket(self, order_line_id: str) -> str:
         digest = hashlib.sha1(order_line_id.encode(), usedforsecurity=False).hexdigest()
         return self._client.key("lines", digest[:3])
+
+
+def _tally(counted: Sequence[float]) -> tuple[int, int, int] | None:
+    """Return small, fit, large of [number of verdicts, small, fit, large]; None where that is not told of all of them."""
+    if len(counted) != 1 + len(FIT_CLASSES) or sum(counted[1:]) != counted[0]:
+        return None
+    small, fit, large = (int(number) for number in counted[1:])
+    return small, fit, large
