@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tryon_core.advice import BOUNDS
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.errors import ConfigError, expected_one_of
 
@@ -48,6 +49,11 @@ class Settings:
     """How long an import may take; it is read as it comes and never held whole."""
     timeout_ms: float = 30_000.0
     """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one; and longest life of a call."""
+    degrade_after_ms: float = 8_000.0
+    """How long an answer waits for an encoder, and half of its own deadline at most; then it does without what that would
+    have told, where something else is known, and says so."""
+    none_fits_from: float = BOUNDS.none_fits
+    """P(no size fits), at most 1, from which on the advice is that none does; see `tryon_core.advice.Bounds`."""
     modality_weights: str = ""
     """Factors on the weights that parts have in fusion, as `person_mask:2,garment_words:0.5`; parts that are not named keep
     theirs. For models whose fusion weighs parts: average, weighted or attention, not concat."""
@@ -96,6 +102,8 @@ class Settings:
             raise ConfigError(f"expected cache as a URL with a port from 0 to 65535, got {self.cache!r}") from err
         if self.holdout_share >= 1:
             raise ConfigError(f"expected holdout_share from 0 to below 1, got {self.holdout_share}")
+        if self.none_fits_from > 1:
+            raise ConfigError(f"expected none_fits_from of at most 1, got {self.none_fits_from}")
         if self.max_garments > MAX_GARMENTS:
             raise ConfigError(f"expected max_garments of at most {MAX_GARMENTS}, got {self.max_garments}")
 

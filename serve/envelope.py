@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -79,8 +79,9 @@ class Envelope:
     async def _admitted(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         """Let the application answer, within the request's deadline and what the service takes on at once."""
         with self._admission.request(exempt=scope["path"] in _EXEMPT) as held:
-            scope["state"]["held"] = held
-            async with asyncio.timeout(self._deadline_ms(scope["path"], headers) / 1000):
+            deadline_s = self._deadline_ms(scope["path"], headers) / 1000
+            scope["state"] |= {"held": held, "deadline_s": deadline_s}
+            async with asyncio.timeout(deadline_s):
                 await self._app(scope, receive, send)
 
     def _deadline_ms(self, path: str, headers: Headers) -> float:
@@ -116,6 +117,13 @@ class _Answer:
                 more["X-Request-Id"] = self._request_id
             more["Server-Timing"] = self._timings.header()
         await self._send(message)
+
+
+def patience_s(request: Request) -> float:
+    """Return how long the answer to a request may wait for what it can do without, in seconds."""
+    deadline_s: float = request.state.deadline_s
+    most_s: float = request.app.state.service.settings.degrade_after_ms / 1000
+    return min(most_s, deadline_s / 2)
 
 
 def problem(error: Exception, request_id: str, headers: Mapping[str, str] | None = None) -> Response:

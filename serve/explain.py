@@ -11,7 +11,7 @@ from tryon_core.offers import ScoreJob, Scores
 
 from .batching import Batcher
 from .metrics import Timings
-from .schema import ExplanationOut, SharesOut, WordOut
+from .schema_explain import ExplanationOut, SharesOut, WordOut
 
 EXPLAINED = 20
 """Recommendations of one answer that are explained, the best; each takes about a hundred rows."""

@@ -13,6 +13,7 @@ from tryon_core.manifest import Manifest
 
 from .batching import Batcher
 from .cache import CacheKey, FeatureCache
+from .errors import UnavailableError
 from .metrics import Timings
 from .wire import Feature
 
@@ -27,6 +28,15 @@ class Asset:
 
     def __repr__(self) -> str:
         return f"Asset({self.part}, {len(self.content)})"  # never the content: it may be a photo
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of some assets."""
+
+    features: Mapping[Asset, Feature]
+    lost: Mapping[Asset, Exception]
+    """Those that cannot be had now, and why."""
 
 
 @dataclass
@@ -57,20 +67,35 @@ class Features:
         self._fresh: dict[CacheKey, Feature] = {}
         self._writes: set[asyncio.Task[None]] = set()
 
-    async def get(self, assets: Sequence[Asset], timings: Timings) -> dict[Asset, Feature]:
+    async def get(self, assets: Sequence[Asset], timings: Timings) -> Mapping[Asset, Feature]:
         """Return the features of assets, each distinct one encoded at most once.
 
         Raises:
             UnavailableError: a stage is overloaded or serves another model.
+        """
+        found = await self.find(assets, timings)
+        for error in found.lost.values():
+            raise error
+        return found.features
+
+    async def find(self, assets: Sequence[Asset], timings: Timings, patience_s: float | None = None) -> Found:
+        """Return the features of assets, each distinct one encoded at most once, and those that cannot be had now.
+
+        Args:
+            patience_s: how long an asset is waited for; None for as long as its stage is.
         """
         keys = {asset: self.key(asset) for asset in assets if asset.part in self._manifest.config.parts}
         with timings.stage("cache"):
             known = await self._cache.get(list(dict.fromkeys(keys.values())))
         missing = [asset for asset, key in keys.items() if key not in known]
         stages = {stage: [a for a in missing if _stage(a) == stage] for stage in ("image", "text")}
-        encoded = await asyncio.gather(*(self._stage(name, own, keys, timings) for name, own in stages.items()))
-        new = {key: feature for features in encoded for key, feature in features.items()}
-        return {asset: known.get(key) or new[key] for asset, key in keys.items()}
+        encoded = await asyncio.gather(*(self._stage(name, own, keys, timings, patience_s) for name, own in stages.items()))
+        new = {asset: outcome for outcomes in encoded for asset, outcome in outcomes.items()}
+        features = {asset: known.get(key) or new[asset] for asset, key in keys.items()}
+        return Found(
+            {asset: feature for asset, feature in features.items() if isinstance(feature, Feature)},
+            {asset: error for asset, error in features.items() if isinstance(error, Exception)},
+        )
 
     @property
     def parts(self) -> list[str]:
@@ -91,13 +116,30 @@ class Features:
         await self._cache.close()
 
     async def _stage(
-        self, name: str, assets: Sequence[Asset], keys: Mapping[Asset, CacheKey], timings: Timings
-    ) -> dict[CacheKey, Feature]:
+        self,
+        name: str,
+        assets: Sequence[Asset],
+        keys: Mapping[Asset, CacheKey],
+        timings: Timings,
+        patience_s: float | None,
+    ) -> dict[Asset, Feature | Exception]:
         if not assets:
             return {}
         with timings.stage(name):
-            features = await asyncio.gather(*(self._once(asset, keys[asset], timings) for asset in assets))
-        return {keys[asset]: feature for asset, feature in zip(assets, features, strict=True)}
+            outcomes = await asyncio.gather(*(self._awaited(asset, keys[asset], timings, patience_s) for asset in assets))
+        return dict(zip(assets, outcomes, strict=True))
+
+    async def _awaited(self, asset: Asset, key: CacheKey, timings: Timings, patience_s: float | None) -> Feature | Exception:
+        """Return a feature, or why there is none: its stage is not available, failed, or took too long."""
+        try:
+            async with asyncio.timeout(patience_s) as limit:
+                return await self._once(asset, key, timings)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return UnavailableError(f"expected an encoder to answer within {patience_s:g} s, got nothing")
+        except (UnavailableError, RuntimeError) as err:
+            return err
 
     async def _once(self, asset: Asset, key: CacheKey, timings: Timings) -> Feature:
         """Return a feature, joining whoever waits for the same one; a leaver fails no other, the last one cancels it."""

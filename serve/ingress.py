@@ -11,6 +11,7 @@ from typing import Any
 import ray
 from fastapi import FastAPI
 
+from tryon_core.advice import Bounds
 from tryon_core.catalogue import CatalogueItem, sample_catalogue
 from tryon_core.errors import TryonError
 from tryon_core.history import History
@@ -116,7 +117,8 @@ class Ingress:
         live = None if history is None else LiveHistory(self.store, history)
         if live is not None and await live.seed():
             logger.info("the store was empty and begins with the history of %s", url)
-        return Recommender(manifest, features, stages.fusion, explainer, live, catalogue)
+        bounds = Bounds(none_fits=self.settings.none_fits_from)
+        return Recommender(manifest, features, stages.fusion, explainer, live, catalogue, bounds)
 
     async def _tried(self, new: Recommender) -> None:
         """Return once the stages answer with a model, which they load at their own pace.

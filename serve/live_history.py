@@ -19,7 +19,7 @@ from tryon_core.garment import Garment
 from tryon_core.history import History, Key
 from tryon_core.shopper import Owned
 
-from .records import Counts, OrderLine
+from .records import OrderLine, Told
 from .store import Store
 
 logger = logging.getLogger(__name__)
@@ -80,22 +80,22 @@ class LiveHistory:
         day, missing = self._clock() / _DAY_S, False
         names = list(dict.fromkeys(garment.history_id for garment in garments))
         try:
-            counts = await self._store.lines.counts(names, day=day)
+            known = await self._store.lines.told(names, day=day)
             own = await self._own(owned, customer, day)
         except TryonError as err:
             logger.warning("history is what fitting left: %s", err)
-            counts, own, missing = {}, tuple(owned), True
-        return Seen(self._history(names, counts, day), day, own, missing)
+            known, own, missing = {}, tuple(owned), True
+        return Seen(self._history(names, known, day), day, own, missing)
 
-    def _history(self, names: Sequence[str], counts: Counts, day: float) -> History:
+    def _history(self, names: Sequence[str], known: Mapping[tuple[str, str], Told], day: float) -> History:
         fitted, kept = self._fitted[0], self._store.lines.history
         config = replace(fitted.config, half_life_days=kept.half_life_days, shopper_cap=kept.shopper_cap)
-        known = {history_id for history_id, _ in counts}
+        stored = {history_id for history_id, _ in known}
         faded = 0.5 ** ((day - self._since(day)) / kept.half_life_days)
-        rows = dict(garment_rows(counts))
+        rows = dict(garment_rows(known))
         for name in names:
-            rows |= {key: faded * own for key, own in self._by_garment.get(name, ())} if name not in known else {}
-        return History.from_rows(rows.items(), day, config, fitted.effects)
+            rows |= {key: faded * own for key, own in self._by_garment.get(name, ())} if name not in stored else {}
+        return History.from_rows(rows.items(), day, config, fitted.effects, tallies_of(known))
 
     def _since(self, day: float) -> float:
         """Return the day of the calendar at which what fitting left stands; without one, it stands at the given day."""
@@ -123,11 +123,20 @@ def owned_of(lines: Iterable[OrderLine], day: float) -> list[Owned]:
     return [Owned(line.size, line.history_id, fit=str(verdict), days_ago=max(0.0, day - line.day)) for line, verdict in told]
 
 
-def garment_rows(counts: Counts) -> Mapping[Key, npt.NDArray[np.float64]]:
+def garment_rows(known: Mapping[tuple[str, str], Told]) -> Mapping[Key, npt.NDArray[np.float64]]:
     """Return counts by garment and size under history's keys, and each garment's own, which is their sum."""
     rows: dict[Key, npt.NDArray[np.float64]] = {}
-    for (history_id, size), own in counts.items():
-        rows["garment_size", history_id, size] = own
+    for (history_id, size), own in known.items():
+        rows["garment_size", history_id, size] = own.aged
         garment: Key = ("garment", history_id)
-        rows[garment] = rows.get(garment, np.zeros(3)) + own
+        rows[garment] = rows.get(garment, np.zeros(3)) + own.aged
     return rows
+
+
+def tallies_of(known: Mapping[tuple[str, str], Told]) -> dict[str, tuple[int, int, int]]:
+    """Return each garment's whole numbers of small, fit, large over its sizes, where all of them are known."""
+    found: dict[str, npt.NDArray[np.int64] | None] = {}
+    for (history_id, _), own in known.items():
+        before = found.get(history_id, np.zeros(3, dtype=np.int64))
+        found[history_id] = None if before is None or own.tally is None else before + own.tally
+    return {name: (int(told[0]), int(told[1]), int(told[2])) for name, told in found.items() if told is not None}

@@ -71,9 +71,10 @@ class Metrics:
             multiprocess_mode="livemax",
         )
 
-    def count_degraded(self, reasons: Sequence[str]) -> None:
-        """Count an answer that was given without a part; so far that part is the photo."""
-        self.degraded.labels("photo").inc(len(reasons))
+    def count_degraded(self, codes: Sequence[str]) -> None:
+        """Count an answer that was given without a part, by each code that it tells."""
+        for code in codes:
+            self.degraded.labels(code).inc()
 
     def exposition(self) -> tuple[bytes, str]:
         """Return this node's totals as Prometheus text and its content type."""

@@ -8,27 +8,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import zip_longest
 
 import numpy as np
 import numpy.typing as npt
 
+from tryon_core.advice import BOUNDS, Bounds
 from tryon_core.batch import MEASUREMENTS, Column, distinct
 from tryon_core.catalogue import CatalogueItem
-from tryon_core.errors import ConfigError
+from tryon_core.errors import ConfigError, TryonError
 from tryon_core.garment import Garment, garment_words
 from tryon_core.manifest import Manifest
 from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_of, score_job
 from tryon_core.refusals import refusal_code
 from tryon_core.shopper import Owned
 
+from .answers import Answers
 from .batching import Batcher
+from .degraded import Degraded
+from .errors import UnavailableError
 from .explain import EXPLAINED, Explainer
-from .features import Asset, Features
+from .features import Asset, Features, Found
+from .kept import Kept, KeptSource, peers_of
+from .languages import DEFAULT, Language
 from .live_history import LiveHistory
 from .metrics import Timings
-from .reasons import reasons_for
-from .schema import ExplanationOut, Fit, MeasurementOut, PhotoOut, RecommendationOut, RecommendationsOut, SizeOut
+from .schema import MeasurementOut, PhotoOut, RecommendationsOut
+from .schema_explain import ExplanationOut
+from .sentences import refusal
+from .traits import traits_of
 from .wire import Feature
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -64,6 +71,10 @@ class Ask:
     """Garments that the shopper has and how they fit, the latest last."""
     customer: str = ""
     """The hash under which the shopper's own order lines are kept, see `intake.Intake.customer`; empty where unknown."""
+    language: Language = DEFAULT
+    """Of the sentences."""
+    patience_s: float | None = None
+    """How long an encoder is waited for where the answer can do without; None for as long as it may take."""
 
 
 class Recommender:
@@ -73,6 +84,8 @@ class Recommender:
         fusion: gives a job's scores.
         explainer: tells why a row scores as it does.
         history: gives fit history as of now; None where the checkpoint has none.
+        bounds: where advice changes.
+        kept: tells how many kept what they had ordered; None where no orders are kept.
     """
 
     def __init__(
@@ -83,45 +96,63 @@ class Recommender:
         explainer: Explainer,
         history: LiveHistory | None,
         catalogue: Sequence[CatalogueItem],
+        bounds: Bounds = BOUNDS,
+        kept: KeptSource | None = None,
     ) -> None:
         self.manifest, self.features, self._fusion, self._history = manifest, features, fusion, history
-        self._explainer = explainer
+        self._explainer, self._bounds, self._kept = explainer, bounds, kept
         self.catalogue = [Candidate(item.garment, item.image) for item in catalogue]
 
     async def recommend(self, ask: Ask, timings: Timings) -> RecommendationsOut:
         """Return the garments of a request, best first, each with its best size.
 
+        Where an encoder cannot be had, the answer does without what it would have told, if something else is known of the
+        shopper, or was not given, and likewise of each garment.
+
         Raises:
             InputError: an image is wrong; the pointer says which.
-            UnavailableError: a stage is overloaded or serves another model.
+            UnavailableError: a stage is overloaded or serves another model, and the answer cannot do without.
         """
-        features = await self.features.get(_assets(ask), timings)
-        photo, shopper = self._shopper(ask, features)
-        garments = self._garments(ask, features)
+        found = await self.features.find(_assets(ask), timings, ask.patience_s)
+        degraded = Degraded(ask.language, found.lost)
+        photo, shopper = self._shopper(ask, found.features, degraded)
+        garments = self._garments(ask, found.features)
+        _require_enough(ask, found)
         own = [candidate.garment for candidate in ask.candidates]
         seen = None if self._history is None else await self._history.of(own, ask.owned, ask.customer)
         history, day, owned = (None, 0.0, ask.owned) if seen is None else (seen.history, seen.day, seen.own)
+        if seen is not None and seen.missing:
+            degraded.note("history_unavailable")
         # In a thread: the loop serves everyone, and a large request has thousands of sizes.
-        told = partial(offers_of, words=ask.words, owned=owned)
-        offers = await asyncio.to_thread(told, own, history, None, day)
-        missing = seen is not None and seen.missing
+        made = partial(offers_of, words=ask.words, owned=owned)
+        offers = await asyncio.to_thread(made, own, history, None, day)
         job = score_job(offers, shopper, garments)
         scores = await self._scores(job, timings)
-        choices = choose(offers, scores, in_stock=_in_stock(ask.candidates, offers))[: ask.top_k]
-        why = await self._explained(ask, job, choices, timings) if ask.explain else []
-        degraded = [f"photo not used: {photo.reason}"] if ask.photo is not None and not photo.used else []
-        degraded += ["orders since the model was fitted are not counted: the store does not answer"] if missing else []
+        in_stock = _in_stock(ask.candidates, offers)
+        choices = choose(offers, scores, in_stock=in_stock)[: ask.top_k]
+        why = await self._explained(ask, job, choices, timings, degraded) if ask.explain else []
+        body = dict(zip(MEASUREMENTS, map(float, scores.body[0]), strict=True)) if shopper and len(scores.body) else {}
+        kept = await self._kept_of(ask, choices, offers, body, degraded)
+        common = Answers(
+            offers=offers,
+            scores=scores,
+            in_stock=in_stock,
+            body=body,
+            widths=self.manifest.half_widths(shopper),
+            history=history and (history, day),
+            traits=traits_of(ask.words or ""),
+            language=ask.language,
+            bounds=self._bounds,
+        )
         return RecommendationsOut(
-            recommendations=[
-                _recommendation(ask, choice, offers, scores, known=bool(shopper), why=told)
-                for choice, told in zip_longest(choices, why)
-            ],
+            recommendations=await asyncio.to_thread(common.all_of, own, choices, kept, why),
             recommendation_id=secrets.token_hex(16),
-            history_as_of=None if seen is None or missing else _moment(day),
-            degraded=bool(degraded),
-            degraded_reasons=degraded,
+            history_as_of=None if seen is None or seen.missing else _moment(day),
+            degraded=bool(degraded.codes),
+            degraded_reasons=degraded.sentences(),
+            degraded_codes=degraded.codes,
             photo=photo,
-            measurements=self._measurements(shopper, scores) if ask.explain else None,
+            measurements=self._measurements(shopper, scores, weight=bool(ask.explain)),
             model=self.manifest.fingerprint,
         )
 
@@ -137,38 +168,68 @@ class Recommender:
         with timings.stage("fusion"):
             return await self._fusion.submit(job, waited)
 
-    async def _explained(self, ask: Ask, job: ScoreJob, choices: Sequence[Choice], timings: Timings) -> list[ExplanationOut]:
-        """Return what moved the best choices' answers."""
+    async def _explained(
+        self, ask: Ask, job: ScoreJob, choices: Sequence[Choice], timings: Timings, degraded: Degraded
+    ) -> list[ExplanationOut]:
+        """Return what moved the best choices' answers, nothing while a stage is not there."""
         rows = [choice.row for choice in choices[:EXPLAINED]]
         garments = [garment_words(ask.candidates[choice.garment].garment) for choice in choices[:EXPLAINED]]
         told = ({"shopper_words": ask.words, "garment_words": words} for words in garments)
         texts = [{part: text for part, text in own.items() if text and part in self.features.parts} for own in told]
-        return await self._explainer.explain(job, rows, texts, timings)
+        try:
+            return await self._explainer.explain(job, rows, texts, timings)
+        except UnavailableError:
+            degraded.note("explanation_unavailable")
+            return []
 
-    def _measurements(self, shopper: Mapping[str, Halves], scores: Scores) -> dict[str, MeasurementOut]:
+    async def _kept_of(
+        self, ask: Ask, choices: Sequence[Choice], offers: Offers, body: Mapping[str, float], degraded: Degraded
+    ) -> Mapping[int, Kept | None]:
+        """Return by place among the candidates how many kept the size recommended, of the best choices."""
+        if self._kept is None:
+            return {}
+        sized = [choice for choice in choices[:EXPLAINED] if offers.size[choice.row] >= 0]
+        pairs = [(ask.candidates[choice.garment].garment, int(offers.size[choice.row])) for choice in sized]
+        peers = peers_of(pairs, ask.words, body)
+        try:
+            rates = await self._kept.rates(peers)
+        except TryonError:
+            degraded.note("kept_unavailable")
+            return {}
+        return {choice.garment: rate for choice, rate in zip(sized, rates, strict=True)}
+
+    def _measurements(
+        self, shopper: Mapping[str, Halves], scores: Scores, *, weight: bool = True
+    ) -> dict[str, MeasurementOut]:
         """Return what the shopper's body is taken for, each with the bounds of 80 % of people of whom as much is known."""
         widths = self.manifest.half_widths(shopper)
         body = dict(zip(MEASUREMENTS, map(float, scores.body[0]), strict=True)) if len(scores.body) else {}
         return {
             name: MeasurementOut(value=value, low=value - widths[name], high=value + widths[name])
             for name, value in body.items()
-            if name in widths
+            if name in widths and (weight or name != "weight_kg")
         }
 
-    def _shopper(self, ask: Ask, features: dict[Asset, Feature]) -> tuple[PhotoOut, dict[str, Halves]]:
+    def _shopper(
+        self, ask: Ask, features: Mapping[Asset, Feature], degraded: Degraded
+    ) -> tuple[PhotoOut, dict[str, Halves]]:
         """Return what became of the photo, and the shopper's embeddings by part."""
         found = {asset.part: features[asset] for asset in _shopper_assets(ask) if asset in features}
-        photo = PhotoOut(used=False, reason=None if ask.photo is None else "this model does not look at photos")
         if "shopper_words" in found:
             found["shopper_words"].check("/shopper")
+        photo = PhotoOut(used=False, reason=None if ask.photo is None else degraded.photo_reason)
         for part in _PHOTO_PARTS:
             if part in found:
                 found[part].check(ask.photo_pointer)
                 reason = found[part].reason or None
-                photo = PhotoOut(used=found[part].status == "ok", reason=reason, code=refusal_code(reason))
+                code = refusal_code(reason)
+                told = refusal(ask.language, code) if code else reason
+                photo = PhotoOut(used=found[part].status == "ok", reason=told, code=code)
+        if ask.photo is not None and not photo.used and "photo_unavailable" not in degraded.codes:
+            degraded.note("photo", refusal=photo.code or ("unseen" if not found.keys() & {*_PHOTO_PARTS} else "no_person"))
         return photo, {part: f.embedding for part, f in found.items() if f.embedding is not None}
 
-    def _garments(self, ask: Ask, features: dict[Asset, Feature]) -> dict[str, Column[Halves]]:
+    def _garments(self, ask: Ask, features: Mapping[Asset, Feature]) -> dict[str, Column[Halves]]:
         """Return the garments' embeddings, each distinct one once."""
         columns = {}
         for part in ("garment_image", "garment_words"):
@@ -216,37 +277,20 @@ def _garment_assets(candidate: Candidate) -> list[Asset]:
     return image + ([Asset("garment_words", words)] if words else [])
 
 
+def _require_enough(ask: Ask, found: Found) -> None:
+    """Raise why an asset was lost where nothing else is known of its owner: no part, and of a garment no size either.
+
+    Raises:
+        UnavailableError: a stage is overloaded, gone or too slow.
+        RuntimeError: a stage failed.
+    """
+    owners = [(_shopper_assets(ask), False), *((_garment_assets(c), bool(c.garment.sizes)) for c in ask.candidates)]
+    for assets, more in owners:
+        lost = [found.lost[asset] for asset in assets if asset in found.lost]
+        if lost and not more and not any(found.features[a].status == "ok" for a in assets if a in found.features):
+            raise lost[0]
+
+
 def _in_stock(candidates: Sequence[Candidate], offers: Offers) -> npt.NDArray[np.bool_]:
     sizes = [candidates[g].garment.sizes for g in offers.garment]
     return np.array([s < 0 or own[s].in_stock is not False for own, s in zip(sizes, offers.size, strict=True)], bool)
-
-
-def _recommendation(
-    ask: Ask, choice: Choice, offers: Offers, scores: Scores, *, known: bool, why: ExplanationOut | None
-) -> RecommendationOut:
-    """Return one garment's answer; where nothing is known of the shopper, no reason speaks of a body."""
-    garment = ask.candidates[choice.garment].garment
-    position = int(offers.size[choice.row])
-    size = garment.sizes[position] if position >= 0 else None
-    fit = fit_of(scores, choice.row)
-    body = scores.body[choice.row] if len(scores.body) and known else np.zeros(0, np.float32)
-    likeliest = bool(scores.fit[choice.row, 1] >= scores.fit[choice.rows, 1].max())
-    history = None if offers.history is None else offers.history[choice.row]
-    labels = [garment.sizes[int(s)].label for s in offers.size[choice.rows] if s >= 0]
-    rows = zip(labels, choice.rows, strict=False)
-    return RecommendationOut(
-        garment_id=garment.id,
-        size=size.label if size else None,
-        match=float(scores.match[choice.row]),
-        confidence=fit["fit"],
-        fit=fit,
-        sizes=[SizeOut(label=label, match=float(scores.match[r]), fit=fit_of(scores, int(r))) for label, r in rows],
-        reasons=reasons_for(size, fit, body, history, likeliest=likeliest),
-        explanation=why,
-    )
-
-
-def fit_of(scores: Scores, row: int) -> dict[Fit, float]:
-    """Return a row's probabilities of small, fit and large by name."""
-    small, fit, large = map(float, scores.fit[row])
-    return {"small": small, "fit": fit, "large": large}

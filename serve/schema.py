@@ -15,11 +15,11 @@ from tryon_core.shopper import Owned, Profile
 from tryon_core.words import MAX_CHARACTERS
 
 from .config import MAX_GARMENTS
+from .schema_advice import Fit, RecommendationOut
 
 Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS)]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Fit = Literal["small", "fit", "large"]
 Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0, lt=300)]]
 
 
@@ -144,64 +144,8 @@ class RecommendationsIn(_Strict):
     """Whose earlier order lines count as the shopper's own, as feedback names them."""
     top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
     explain: bool | Literal["parts"] = False
-    """Whether the answer tells the measurements that the shopper's body is taken for, and how much each part and each word
-    moved the best 20 recommendations; true and "parts" mean the same."""
-
-
-class SizeOut(BaseModel):
-    """One size of a garment, scored."""
-
-    label: str
-    match: float
-    fit: dict[Fit, float]
-
-
-class _Described(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class WordOut(_Described):
-    """A word, a number with its unit, or one or two Chinese characters."""
-
-    text: str
-    start: int
-    """Code points from the beginning of the text in `read`."""
-    end: int
-    contribution: float
-
-
-class SharesOut(_Described):
-    """What moved a probability, in log-odds: `base` and all of `parts` sum to the log-odds of the probability."""
-
-    base: float
-    """Of the answer with nothing known of shopper and garment."""
-    parts: dict[str, float]
-    """Part name to its share (its exact Shapley value); only parts that the answer had."""
-    words: dict[str, list[WordOut]]
-    """Part name of a text, `shopper_words` or `garment_words`, to its words, those that moved most first. A word's
-    contribution is what the answer loses without it; they do not sum to their part's."""
-
-
-class ExplanationOut(_Described):
-    """What moved an answer's numbers."""
-
-    match: SharesOut
-    confidence: SharesOut
-    read: dict[str, str]
-    """Part name to the text as it was read, in which words have their places."""
-
-
-class RecommendationOut(BaseModel):
-    """One garment with the size that fits best."""
-
-    garment_id: str
-    size: str | None
-    match: float
-    confidence: float
-    fit: dict[Fit, float]
-    sizes: list[SizeOut]
-    reasons: list[str]
-    explanation: ExplanationOut | None = None
+    """Whether the answer tells how much each part and each word moved the best 20 recommendations, and all measurements that
+    the shopper's body is taken for; true and "parts" mean the same."""
 
 
 class PhotoOut(BaseModel):
@@ -225,14 +169,19 @@ class MeasurementOut(BaseModel):
 class RecommendationsOut(BaseModel):
     """The garments, best first."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     recommendations: list[RecommendationOut]
     unknown: list[str] = []
     recommendation_id: str
     history_as_of: str | None
     degraded: bool
     degraded_reasons: list[str]
+    degraded_codes: list[str] = []
+    """The same for programs, one for one."""
     photo: PhotoOut
     measurements: dict[str, MeasurementOut] | None = None
+    """What the shopper's body is taken for; weight only where an explanation was asked for."""
     holdout: bool = False
     """Whether this customer is one of those who are to be shown no advice, see the setting `holdout_share`."""
     model: str
@@ -272,6 +221,7 @@ class PredictOut(BaseModel):
     photo: PhotoOut
     degraded: bool
     degraded_reasons: list[str]
+    degraded_codes: list[str]
     model: str
 
 

@@ -56,6 +56,30 @@ def test_only_a_shoppers_latest_events_on_a_garment_count() -> None:
     np.testing.assert_allclose(history.counts(("shopper", "s"), 3.0), [0, *weights[1:]], atol=1e-12)
 
 
+def test_verdicts_on_a_garment_are_told_in_whole_numbers_that_do_not_age() -> None:
+    history = history_of(*(event("small", float(n), f"s{n}", size="ML"[n % 2]) for n in range(5)), event("fit", 9.0, "t"))
+    told = history.verdicts("g", 9.0 + 10 * HALF_LIFE)
+    assert told.tally == (5, 1, 0)
+    np.testing.assert_allclose(told.aged, history.counts(GARMENT, 9.0 + 10 * HALF_LIFE))
+    np.testing.assert_allclose(told.shares, history.smoothed(told.aged)[:3])
+    history.remove(event("small", 2.0, "s2", size="M"))
+    assert history.verdicts("g", 9.0).tally == (4, 1, 0)
+    assert history.verdicts("h", 9.0).tally == (0, 0, 0)
+
+
+def test_verdicts_beyond_a_shoppers_cap_are_not_in_the_whole_numbers() -> None:
+    history = history_of(*(event("small", float(n)) for n in range(6)))
+    assert history.verdicts("g", 9.0).tally == (CONFIG.shopper_cap, 0, 0)
+
+
+def test_where_a_history_was_begun_from_counts_no_whole_numbers_are_known() -> None:
+    begun = History.from_rows([(GARMENT, np.array([9.3, 1.2, 0.4]))], 3.0, CONFIG)
+    begun.add(event("small", 4.0))
+    begun.add(event("small", 4.0, garment="h"))
+    assert begun.verdicts("g", 4.0).tally is None
+    assert begun.verdicts("h", 4.0).tally == (1, 0, 0)
+
+
 def test_the_cap_is_per_garment() -> None:
     history = history_of(*(event("fit", 0.0, garment=garment) for garment in "abcde"))
     assert history.counts(("shopper", "s"), 0.0)[1] == 5

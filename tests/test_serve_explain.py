@@ -211,22 +211,25 @@ def test_the_graph_gives_every_deployment_the_weights_and_refuses_what_no_model_
         build({"checkpoint": weighing, "modality_weights": "verdict:2"})
 
 
-def test_an_explained_answer_tells_the_measurements_that_have_an_interval(tmp_path: Any) -> None:
+def test_an_answer_tells_the_measurements_that_have_an_interval(tmp_path: Any) -> None:
     folder = untrained_checkpoint(
         tmp_path / "model",
         variant("cnn", "gru", "concat"),
-        calibration={"body_half_width": {"words": {"waist_cm": 4.0, "hip_cm": 3.0}, "both": {"waist_cm": 2.0}}},
+        calibration={
+            "body_half_width": {"words": {"waist_cm": 4.0, "hip_cm": 3.0}, "both": {"waist_cm": 2.0, "weight_kg": 5.0}}
+        },
     )
 
     async def test() -> None:
         async with service(folder) as (ingress, _), client(ingress) as http:
             plain = await http.post("/v1/recommendations", json=Case().body())
-            assert plain.json().get("measurements") is None
+            assert set(plain.json()["measurements"]) == {"waist_cm"}  # weight is for those who ask for an explanation
             both = await http.post("/v1/recommendations", json=Case().body() | {"explain": True})
-            (waist,) = both.json()["measurements"].items()
-            assert waist[0] == "waist_cm"
-            assert waist[1]["high"] - waist[1]["low"] == pytest.approx(4)
-            assert waist[1]["value"] == pytest.approx((waist[1]["low"] + waist[1]["high"]) / 2)
+            assert set(both.json()["measurements"]) == {"waist_cm", "weight_kg"}
+            waist = both.json()["measurements"]["waist_cm"]
+            assert waist == plain.json()["measurements"]["waist_cm"]
+            assert waist["high"] - waist["low"] == pytest.approx(4)
+            assert waist["value"] == pytest.approx((waist["low"] + waist["high"]) / 2)
             words = await http.post("/v1/recommendations", json=Case("person_mask").body() | {"explain": True})
             assert set(words.json()["measurements"]) == {"waist_cm", "hip_cm"}
             nothing = await http.post("/v1/recommendations", json={"garments": [{"id": "a"}], "explain": True})

@@ -88,14 +88,24 @@ def size_numbers(garment: Garment, position: int) -> npt.NDArray[np.float32]:
         numbers[garment.size_system.lower() if bare else system] = value
     if len(garment.sizes) > 1:
         numbers["rank"] = position / (len(garment.sizes) - 1)
-    if size.chart:
-        numbers["of_garment"] = float(size.chart_of == "garment")
-    for key, (low, high) in size.chart.items() if size.chart_of == "body" else ():
+    ranges = body_ranges(garment, position)
+    if size.chart or ranges:
+        numbers["of_garment"] = float(not ranges)
+    for key, (low, high) in ranges.items():
         numbers[f"{key}_low"], numbers[f"{key}_high"] = low, high
-    if not size.chart and (body := parse_body(size.label)):
-        key = "waist_cm" if _is_of_legs(garment) else "chest_cm"
-        numbers |= {"of_garment": 0.0, f"{key}_low": body[1] - _GB_HALF_STEP_CM, f"{key}_high": body[1] + _GB_HALF_STEP_CM}
     return np.array([numbers.get(name, np.nan) for name in SIZE_FIELDS], dtype=np.float32)
+
+
+def body_ranges(garment: Garment, position: int) -> Mapping[str, tuple[float, float]]:
+    """Return the ranges of the body that one of the garment's sizes is made for, cm: its chart's, else its label's."""
+    size = garment.sizes[position]
+    if size.chart:
+        return size.chart if size.chart_of == "body" else {}
+    labelled = parse_body(size.label)
+    if labelled is None:
+        return {}
+    key = "waist_cm" if _is_of_legs(garment) else "chest_cm"
+    return {key: (labelled[1] - _GB_HALF_STEP_CM, labelled[1] + _GB_HALF_STEP_CM)}
 
 
 def _is_of_legs(garment: Garment) -> bool:

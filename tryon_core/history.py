@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,6 +65,18 @@ class FitEvent:
             raise InputError(f"expected a finite day, got {self.day}", "/day")
 
 
+@dataclass(frozen=True)
+class Verdicts:
+    """How a garment, in whichever size, has turned out for those who have told."""
+
+    aged: Counts
+    """float64[3], decayed counts of small, fit, large."""
+    shares: npt.NDArray[np.float32]
+    """float32[3], their shares drawn to the prior."""
+    tally: tuple[int, int, int] | None
+    """The events behind them in whole numbers, none of them aged; None where some are known as decayed counts only."""
+
+
 @dataclass
 class History:
     """Counts per garment, garment in size, and shopper, which events are added to and taken from in any order."""
@@ -73,6 +85,8 @@ class History:
     effects: Effects | None = None
     """What part `record` needs, where it was fitted."""
     _counts: dict[Key, tuple[float, Counts]] = field(default_factory=dict)
+    _tallies: dict[Key, Counts] = field(default_factory=dict)
+    _begun_from: set[Key] = field(default_factory=set)
     _events: dict[tuple[str, str], list[FitEvent]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, event: FitEvent) -> None:
@@ -108,6 +122,17 @@ class History:
         if day < at:
             raise InputError(f"expected a day from the latest event's, {at}, on, got {day}", "/day")
         return np.maximum(counts * self._decay(day - at), 0.0)
+
+    def verdicts(self, garment: str, day: float) -> Verdicts:
+        """Return how a garment has turned out as of a day.
+
+        Raises:
+            InputError: the day is before the garment's latest event.
+        """
+        key = ("garment", garment)
+        aged = self.counts(key, day)
+        small, fit, large = (int(count) for count in self._tallies.get(key, np.zeros(3)))
+        return Verdicts(aged, self.smoothed(aged)[:3], None if key in self._begun_from else (small, fit, large))
 
     def counts_of(self, garments: Sequence[str], fits: Sequence[str], days_ago: Sequence[float]) -> Counts:
         """Return float64[3], the counts of one shopper's verdicts that are not kept here, as `add` and `counts` have them.
@@ -147,10 +172,17 @@ class History:
         day: float,
         config: HistoryConfig | None = None,
         effects: Effects | None = None,
+        tallies: Mapping[str, tuple[int, int, int]] | None = None,
     ) -> History:
-        """Return a history that starts from counts as of a day, as `rows` gave them."""
+        """Return a history that starts from counts as of a day, as `rows` gave them.
+
+        Args:
+            tallies: the whole numbers of small, fit, large behind a garment's counts, where they are known.
+        """
         history = cls(config or HistoryConfig(), effects)
         history._counts.update({key: (day, np.asarray(counts, dtype=np.float64)) for key, counts in rows})
+        history._tallies.update({("garment", name): np.array(told, dtype=float) for name, told in (tallies or {}).items()})
+        history._begun_from.update(history._counts.keys() - history._tallies.keys())
         return history
 
     def smoothed(self, counts: Counts) -> npt.NDArray[np.float32]:
@@ -183,6 +215,8 @@ class History:
             latest = max(at, event.day)
             moved = counts * self._decay(latest - at) + one * self._decay(latest - event.day)
             self._counts[key] = (latest, moved)
+        garment = keys[0]
+        self._tallies[garment] = self._tallies.get(garment, np.zeros(3)) + one
 
     def _decay(self, days: float) -> float:
         return float(0.5 ** (max(days, 0.0) / self.config.half_life_days))

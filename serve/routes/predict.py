@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from tryon_core.errors import InputError, TooLargeError
 from tryon_core.garment import LETTERS, Garment, Size
 from tryon_core.words import MAX_CHARACTERS
 
 from ..body import Form, read_form
+from ..envelope import patience_s
+from ..languages import mark_language, read_language
 from ..problems import PROBLEMS
 from ..recommender import Ask, Candidate
 from ..schema import ChoiceOut, PredictOut
@@ -35,7 +37,7 @@ _BODY = {
 
 
 @router.post("/v1/predict", openapi_extra={"requestBody": _BODY}, responses=PROBLEMS)
-async def predict(request: Request) -> PredictOut:
+async def predict(request: Request, response: Response) -> PredictOut:
     """Tell how well the garment, or the best of the sample catalogue, suits the shopper."""
     service = request.app.state.service
     form = await read_form(request, service.settings.max_body_bytes, _FILES, _TEXTS)
@@ -43,10 +45,14 @@ async def predict(request: Request) -> PredictOut:
     if words is None and "image" not in form.files:
         raise InputError("expected an image or a text of the shopper, got neither", "/image")
     own = _own_garment(form)
-    ask = Ask([own] if own else service.recommender.catalogue, words, form.files.get("image"), "/image", top_k=1)
+    candidates = [own] if own else service.recommender.catalogue
+    language = read_language(request.headers)
+    photo, waits = form.files.get("image"), patience_s(request)
+    ask = Ask(candidates, words, photo, "/image", top_k=1, language=language, patience_s=waits)
     answer = await service.recommender.recommend(ask, request.state.timings)
     best = answer.recommendations[0]
-    service.metrics.count_degraded(answer.degraded_reasons)
+    service.metrics.count_degraded(answer.degraded_codes)
+    mark_language(response.headers, language)
     return PredictOut(
         prediction=best.match,
         fit=best.fit,
@@ -54,6 +60,7 @@ async def predict(request: Request) -> PredictOut:
         photo=answer.photo,
         degraded=answer.degraded,
         degraded_reasons=answer.degraded_reasons,
+        degraded_codes=answer.degraded_codes,
         model=answer.model,
     )
 
