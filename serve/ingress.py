@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from tryon_core.advice import Bounds
 from tryon_core.catalogue import CatalogueItem, sample_catalogue
-from tryon_core.errors import TryonError
+from tryon_core.errors import ConfigError, TryonError
 from tryon_core.history import History
 from tryon_core.manifest import Manifest, read_history, read_manifest
 from tryon_core.reasons import Reasons, read_json_reasons
@@ -92,7 +92,7 @@ class Ingress:
             if self._store is None:
                 self.settings.require_shared(num_nodes())
                 reasons = await asyncio.to_thread(_reasons, self.settings.reasons)
-                self._store = await open_store(self.settings.store)
+                self._store = await self._opened(url)
                 self._intake = Intake(self._store, reasons, self._customers or customer_secret(), self.metrics)
             try:
                 new = await self._made(url, weights)
@@ -104,6 +104,20 @@ class Ingress:
                 logger.error("model %s keeps serving, %s was refused: %s", self._recommender.manifest.fingerprint, url, err)
                 return
             self._take(new)
+
+    async def _opened(self, url: str) -> Store:
+        """Return the store; in a new one, verdicts age as they did where the checkpoint was fitted.
+
+        Raises:
+            CheckpointError: the checkpoint's history is damaged.
+            ConfigError: the store is not fit.
+            StoreError: it does not answer.
+        """
+        fitted = await asyncio.to_thread(read_history, url)
+        try:
+            return await open_store(self.settings.store, fitted and fitted[0].config)
+        except ConfigError:
+            return await open_store(self.settings.store)  # one in which they age otherwise; see `LiveHistory.seed`
 
     async def _made(self, url: str, weights: Mapping[str, float]) -> Recommender:
         def read() -> tuple[Manifest, tuple[History, float] | None, list[CatalogueItem]]:
