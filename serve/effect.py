@@ -115,7 +115,8 @@ def strata(style: Sequence[str], chance: Floats) -> Ints:
     edges = np.quantile(chance, np.linspace(0, 1, _BANDS + 1)[1:-1]) if len(chance) else np.zeros(0)
     band = np.searchsorted(edges, chance, side="right")
     names = np.unique(np.asarray(style, dtype=str), return_inverse=True)[1]
-    return np.unique(names * _BANDS + band, return_inverse=True)[1].astype(np.int64)
+    found: Ints = np.unique(names * _BANDS + band, return_inverse=True)[1].astype(np.int64)
+    return found
 
 
 def effects_of(orders: str, holdout_share: float = 0.0, *, num_resamples: int = RESAMPLES) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class Ingress:
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
         features = Features(manifest, self._cache, stages.encoders, self._secret)
         explainer = Explainer(manifest.config.parts, stages.ablations, stages.fusion)
-        live = None if history is None else LiveHistory(self.store, history)
+        live = None if history is None else await asyncio.to_thread(LiveHistory, self.store, history)
         if live is not None and await live.seed():
             logger.info("the store was empty and begins with the history of %s", url)
         bounds = Bounds(none_fits=self.settings.none_fits_from)
