@@ -126,11 +126,13 @@ def _aucs(shop: Shop, chosen: npt.NDArray[np.int64], claims: Mapping[str, Array]
     aucs = {name: expected_aucs(own, truth, weights) for name, own in known.items()}
     possible, first = aucs["oracle"] - aucs["blind"], aucs["week 0"]
     gains = {name: aucs[name] - first for name in claims}
+    with np.errstate(divide="ignore", invalid="ignore"):  # where more verdicts move nothing, no share is told
+        of_limit = {name: own / gains["limit"] for name, own in gains.items()}
     return {
         "num": len(chosen),
         "auc": {name: _with_interval(own) for name, own in aucs.items()},
         "share_of_offsets": {name: _with_interval(own / possible) for name, own in gains.items()},
-        "share_of_limit": {name: _with_interval(own / gains["limit"]) for name, own in gains.items()},
+        "share_of_limit": {name: _with_interval(own) for name, own in of_limit.items()},
     }
 
 
