@@ -64,7 +64,9 @@ async def write(store: Store, start: int, acknowledged: Callable[[int], None]) -
         acknowledged(n)
 
     for first in count(start, AT_ONCE):
-        await asyncio.gather(*(one(n) for n in range(first, first + AT_ONCE)))
+        ended = await asyncio.gather(*(one(n) for n in range(first, first + AT_ONCE)), return_exceptions=True)
+        for error in filter(None, ended):
+            raise error
 
 
 async def verify(store: Store, start: int, acknowledged: set[int]) -> None:

@@ -19,9 +19,19 @@ from tryon_core.errors import ConfigError
 from ..errors import StoreError
 
 logger = logging.getLogger(__name__)
-Script = Literal["put_lines", "delete_customer", "delete_shopper", "put_garment", "delete_garment", "add_fields"]
+Script = Literal[
+    "put_lines",
+    "delete_customer",
+    "delete_shopper",
+    "put_garment",
+    "delete_garment",
+    "add_fields",
+    "read_fields",
+    "read_counts",
+]
 _OF_LINES: tuple[Script, ...] = ("put_lines", "delete_customer", "delete_shopper")
-_OTHERS: tuple[Script, ...] = ("put_garment", "delete_garment", "add_fields")
+_OTHERS: tuple[Script, ...] = ("put_garment", "delete_garment", "add_fields", "read_fields", "read_counts")
+_READ_AT_ONCE = 1000
 _CONNECTIONS = 16
 _CONNECT_S, _ANSWER_S = 5.0, 10.0
 """Long enough for a machine with more to do than it can: an answer that comes late is worth more than none."""
@@ -90,6 +100,18 @@ class Client:
         """Return what a script returns, which is done whole or not at all."""
         async with self.told():
             return await self._scripts[script](args=[self.prefix, *arguments])
+
+    async def fields(self, wanted: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        """Return the values of hashes' fields.
+
+        Args:
+            wanted: keys without the prefix, and fields.
+        """
+        values: list[bytes | None] = []
+        for start in range(0, len(wanted), _READ_AT_ONCE):
+            some = wanted[start : start + _READ_AT_ONCE]
+            values += await self.run("read_fields", *(word for pair in some for word in pair))
+        return values
 
     async def run_all(self, script: Script, arguments: Sequence[Sequence[Any]]) -> list[Any]:
         """Return what a script returns for each of many arguments, each of which is done whole or not at all."""
