@@ -128,6 +128,7 @@ def _aucs(shop: Shop, chosen: npt.NDArray[np.int64], claims: Mapping[str, Array]
     gains = {name: aucs[name] - first for name in claims}
     with np.errstate(divide="ignore", invalid="ignore"):  # where more verdicts move nothing, no share is told
         of_limit = {name: own / gains["limit"] for name, own in gains.items()}
+    of_limit = {name: np.where(np.isfinite(own), own, np.nan) for name, own in of_limit.items()}
     return {
         "num": len(chosen),
         "auc": {name: _with_interval(own) for name, own in aucs.items()},

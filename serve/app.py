@@ -16,6 +16,7 @@ from starlette.responses import Response
 from tryon_core.errors import TryonError
 
 from .admission import Admission
+from .blobs import Blobs
 from .config import Settings
 from .envelope import Envelope, problem
 from .errors import RouteError
@@ -35,6 +36,7 @@ class Service(Protocol):
     settings: Settings
     metrics: Metrics
     admission: Admission
+    blobs: Blobs
 
     @property
     def store(self) -> Store:

@@ -20,6 +20,7 @@ from tryon_core.reasons import Reasons, read_json_reasons
 
 from .admission import Admission
 from .app import build_app
+from .blobs import Blobs
 from .cache import FeatureCache, LocalTier, RedisTier
 from .config import Settings, customer_secret, metrics_folder
 from .errors import UnavailableError
@@ -34,6 +35,7 @@ from .schema import RecommendationsOut
 from .stages import Stages
 from .store import Store, open_store
 from .trial import Trial
+from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 _EVERY_S = 0.25
@@ -71,9 +73,11 @@ class Ingress:
         self._recommender: Recommender | None = None
         self._app: FastAPI | None = None
         self._rolling_out = asyncio.Lock()
+        self.blobs = Blobs(self.settings.blobs)
         self._store: Store | None = None
         self._intake: Intake | None = None
         self._customers = customers
+        self._upkeep: Upkeep | None = None
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve the model of the checkpoint that the config names, once the stages answer with it.
@@ -89,11 +93,7 @@ class Ingress:
         """
         url, weights = user_config["checkpoint"], user_config.get("weights", {})
         async with self._rolling_out:
-            if self._store is None:
-                self.settings.require_shared(num_nodes())
-                reasons = await asyncio.to_thread(_reasons, self.settings.reasons)
-                self._store = await self._opened(url)
-                self._intake = Intake(self._store, reasons, self._customers or customer_secret(), self.metrics)
+            await self._open_store(url)
             try:
                 new = await self._made(url, weights)
                 if self._recommender is not None:
@@ -105,19 +105,26 @@ class Ingress:
                 return
             self._take(new)
 
-    async def _opened(self, url: str) -> Store:
-        """Return the store; in a new one, verdicts age as they did where the checkpoint was fitted.
+    async def _open_store(self, url: str) -> None:
+        """Open the store, once; in a new one, verdicts age as they did where the checkpoint was fitted.
 
         Raises:
             CheckpointError: the checkpoint's history is damaged.
-            ConfigError: the store is not fit.
+            ConfigError: the store is not fit, or the reasons do not read.
             StoreError: it does not answer.
         """
+        if self._store is not None:
+            return
+        self.settings.require_shared(num_nodes())
+        reasons = await asyncio.to_thread(_reasons, self.settings.reasons)
         fitted = await asyncio.to_thread(read_history, url)
         try:
-            return await open_store(self.settings.store, fitted and fitted[0].config)
+            self._store = await open_store(self.settings.store, fitted and fitted[0].config)
         except ConfigError:
-            return await open_store(self.settings.store)  # one in which they age otherwise; see `LiveHistory.seed`
+            self._store = await open_store(self.settings.store)  # verdicts age otherwise there; see `LiveHistory.seed`
+        self._intake = Intake(self._store, reasons, self._customers or customer_secret(), self.metrics)
+        self._upkeep = Upkeep(self._store, self.blobs)
+        self._upkeep.start()
 
     async def _made(self, url: str, weights: Mapping[str, float]) -> Recommender:
         def read() -> tuple[Manifest, tuple[History, float] | None, list[CatalogueItem]]:
@@ -165,11 +172,13 @@ class Ingress:
         return self._app
 
     async def close(self) -> None:
-        """Stop probing and let go of the cache: for a graph that ends before the process it is in."""
+        """Stop probing and let go of cache and store: for a graph that ends before the process it is in."""
         if self._app is not None:
             self._app.state.probe.stop()
         if self._recommender is not None:
             await self._recommender.features.close()
+        if self._upkeep is not None:
+            await self._upkeep.stop()
         if self._store is not None:
             await self._store.close()
 

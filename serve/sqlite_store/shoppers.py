@@ -73,6 +73,12 @@ class SqliteShoppers:
             customers = tuple(sorted({line.customer for line in lines if line.customer}))
             return Deletion(int(buried[0]), len(advices), len(lines), customers)
 
+        known = (
+            "SELECT 1 FROM shoppers WHERE id = ?1 UNION ALL SELECT 1 FROM advices WHERE shopper_id = ?1 "
+            "UNION ALL SELECT 1 FROM tombstones WHERE shopper_id = ?1 LIMIT 1"
+        )
+        if not await self._database.rows(known, (shopper_id,)):
+            return None  # without the log being emptied for nobody
         return await self._database.write(deleted, truncate=True)
 
     async def put_advice(self, advice: Advice) -> None:
@@ -98,6 +104,12 @@ class SqliteShoppers:
             db.execute("DELETE FROM replicas WHERE at <= ?", (now - TOMBSTONE_S,))
             return num + db.execute("DELETE FROM tombstones WHERE at <= ?", (now - TOMBSTONE_S,)).rowcount
 
+        over = (
+            "SELECT 1 FROM shoppers WHERE expires_at <= ?1 UNION ALL SELECT 1 FROM advices WHERE expires_at <= ?1 "
+            "UNION ALL SELECT 1 FROM tombstones WHERE at <= ?2 LIMIT 1"
+        )
+        if not await self._database.rows(over, (now, now - TOMBSTONE_S)):
+            return 0
         return await self._database.write(purged, truncate=True)
 
 
