@@ -6,8 +6,8 @@ theirs. Prints one JSON object; `--plot FILE` draws the first part:
 
 - `auc`: the mean one-vs-rest AUC of fit by week, expected under the true probabilities, so that no luck of the outcomes is
   in it; `blind` knows bodies, sizes, cuts and cloth but not what brands and garments untoldly do to sizes, `oracle` knows
-  that, too; `limit` is the model after 300 more verdicts on every style, when there is no more to learn of offsets. What the
-  model gained by week is told as a share of what the oracle gains over the blind, `share_of_offsets`, and of what the model
+  that, too; `limit` is the model with 300 verdicts on every style, where little is left to learn of offsets. What the model
+  gained by week is told as a share of what the oracle gains over the blind, `share_of_offsets`, and of what the model
   gains in the limit, `share_of_limit`: it may gain more than the oracle, who needs no history to know bodies and charts.
 - `returns`: the share of orders that come back for their size, where the same shoppers order by their own choice, by the
   chart (their own where there is none), by the model before any feedback, by the model after it, by the truth.
@@ -171,7 +171,11 @@ def draw(found: Mapping[str, Any], out: Path) -> None:
     axis.axhline(first + possible / 2, color="#8a8a8a", linestyle=":", label="half of what knowing the offsets gives")
     axis.axhline(first + possible, color="#c2571a", linestyle="--", label="all of it")
     axis.axhline(
-        auc["limit"]["value"], color="#1f5fa8", linestyle="-.", linewidth=0.8, label="the model after 300 verdicts more"
+        auc["limit"]["value"],
+        color="#1f5fa8",
+        linestyle="-.",
+        linewidth=0.8,
+        label="the model with 300 verdicts on every style",
     )
     axis.set(xlabel="weeks of feedback", ylabel="fit: mean one-vs-rest AUC", xticks=range(len(weeks)))
     axis.set_title(f"Feedback without another fit, {found['lines'][-1]:,} lines by the end", fontsize=10)

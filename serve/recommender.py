@@ -139,7 +139,7 @@ class Recommender:
             in_stock=in_stock,
             body=body,
             widths=self.manifest.half_widths(shopper),
-            history=history and (history, day),
+            history=None if history is None else (history, day),
             traits=traits_of(ask.words or ""),
             language=ask.language,
             bounds=self._bounds,

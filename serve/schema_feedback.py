@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints, WithJsonSchema, model_validator
 
-from .schema import Fit, Identifier, Label
+from .schema import Identifier, Label
+from .schema_advice import Fit
 
 _EARLIEST, _LATEST = 946684800.0, 4102444800.0
 """2000-01-01 and 2100-01-01."""
@@ -19,7 +20,7 @@ _MOMENT = {
     "description": "ISO date or time, UTC unless it says otherwise, from 2000 to 2100.",
     "examples": ["2026-03-31T10:15:00Z", "2026-03-31"],
 }
-EXAMPLE = {
+EXAMPLE: dict[str, JsonValue] = {
     "order_line_id": "2026-000123-1",
     "garment_id": "d1",
     "size": "M",
