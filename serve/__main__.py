@@ -17,6 +17,8 @@ from tryon_core.errors import TryonError
 from tryon_core.manifest import read_manifest
 
 from .config import Settings
+from .effect import add_effect_command, run_effect
+from .export import add_export_command, run_export
 from .key_commands import add_key_commands, run_key_command
 from .logs import configure_logging
 from .operations import add_operations_command, run_operations
@@ -63,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--prune", action="store_true", help="then forget what other checkpoints' encoders have said")
     again.add_argument("--progress", action="store_true", help="show the bar where standard error is no terminal, too")
     again.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="checkpoint=DIR, and store=… blobs=… as served")
+    add_export_command(commands)
+    add_effect_command(commands)
     return parser
 
 
@@ -86,7 +90,17 @@ def _reencoded(options: argparse.Namespace) -> int:
     return 0
 
 
-_BESIDE = {"keys": run_key_command, "operations": run_operations, "reencode": _reencoded}
+def _exported(options: argparse.Namespace) -> int:
+    return run_export(options, Settings.from_pairs(options.settings))
+
+
+_BESIDE = {
+    "keys": run_key_command,
+    "operations": run_operations,
+    "reencode": _reencoded,
+    "export": _exported,
+    "effect": run_effect,
+}
 """Commands that run beside the service, in this process."""
 
 

@@ -26,18 +26,32 @@ from .garment_encoding import GarmentEncoding
 from .garment_features import GarmentFeatures
 from .garment_intake import Links
 from .guard import Gate, Guard
+from .intake import Intake
 from .metrics import Metrics
 from .recommender import Recommender
-from .routes import embeddings, garment_import, garments, health, pages, predict, recommendations, shoppers
+from .routes import embeddings, feedback, garment_import, garments, health, pages, predict, recommendations, shoppers
 from .routes.health import Probe
 from .schema import ProblemOut, ProfileIn, RecommendationsIn
 from .schema_embeddings import EmbeddingsIn
+from .schema_feedback import FeedbackIn
 from .schema_garments import GarmentLine, GarmentPatch, GarmentPut
 from .schema_shoppers import ConsentIn
 from .shoppers import Shoppers
 from .store import Store
 
-_BODIES = (RecommendationsIn, ProfileIn, ConsentIn, EmbeddingsIn, GarmentPut, GarmentPatch, GarmentLine, ProblemOut)
+_ROUTES = (predict, shoppers, recommendations, garment_import, garments, feedback, embeddings, health, pages)
+_MODELS = (
+    RecommendationsIn,
+    ProfileIn,
+    ConsentIn,
+    EmbeddingsIn,
+    GarmentPut,
+    GarmentPatch,
+    GarmentLine,
+    FeedbackIn,
+    ProblemOut,
+)
+"""Bodies that are read, and problems that are written, by hand."""
 
 
 class Service(Protocol):
@@ -66,6 +80,11 @@ class Service(Protocol):
     @property
     def shoppers(self) -> Shoppers:
         """Shoppers who are kept."""
+        ...
+
+    @property
+    def intake(self) -> Intake:
+        """Takes order lines."""
         ...
 
     @property
@@ -102,7 +121,7 @@ def build_app(service: Service) -> FastAPI:
     )
     app.state.service, app.state.probe = service, probe
     app.state.garment_features, app.state.encoding = own, encoding
-    for routes in (predict, shoppers, recommendations, garment_import, garments, embeddings, health, pages):
+    for routes in _ROUTES:
         app.include_router(routes.router)
     app.add_exception_handler(TryonError, _on_error)
     app.add_exception_handler(HTTPException, _on_route_error)
@@ -134,6 +153,6 @@ async def _on_route_error(request: Request, err: Exception) -> Response:
 def _describe(app: FastAPI) -> None:
     """Add the bodies that are read and the problems that are written by hand to the generated OpenAPI page."""
     generated = app.openapi()
-    for model in _BODIES:
+    for model in _MODELS:
         schema: dict[str, Any] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         generated["components"]["schemas"] |= schema.pop("$defs", {}) | {model.__name__: schema}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
+import secrets
 import tempfile
 import urllib.parse
 from collections.abc import Iterable, Mapping
@@ -27,7 +29,7 @@ MAX_GARMENT_IDS = 10_000
 
 NO_KEYS = ("off", "open")
 """Values of `keys` by which everybody may call."""
-_MAY_BE_ZERO = ("address_requests", "address_garments", "key_requests", "key_garments", "operations_port")
+_MAY_BE_ZERO = ("address_requests", "address_garments", "key_requests", "key_garments", "operations_port", "holdout_share")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,12 @@ class Settings:
     forget_within_s: float = 2.0
     """How long a deletion waits at most for every replica to forget the shopper; one that cannot read the store's log of
     deletions for so long holds nobody in memory any more."""
+    reasons: str = ""
+    """What a shop's reasons for returns mean: path or fsspec URL of a JSON file, {"zu klein": "small", …}, as a table's is.
+    Empty knows too small, too big, too large, damaged, and the meanings' own names."""
+    holdout_share: float = 0.0
+    """Share of the customers, by the key that a request names, whose answers say `holdout`: shown to nobody, they tell what
+    advice does to returns, see `python -m serve effect`."""
     metrics_dir: str = ""
     """Folder of the metrics' files, one below it per node; empty chooses one in the temporary folder."""
 
@@ -160,6 +168,8 @@ class Settings:
             _ = urllib.parse.urlsplit(self.cache).port
         except ValueError as err:
             raise ConfigError(f"expected cache as a URL with a port from 0 to 65535, got {self.cache!r}") from err
+        if self.holdout_share >= 1:
+            raise ConfigError(f"expected holdout_share from 0 to below 1, got {self.holdout_share}")
         if self.none_fits_from > 1:
             raise ConfigError(f"expected none_fits_from of at most 1, got {self.none_fits_from}")
         for name, most in (("max_garments", MAX_GARMENTS), ("max_garment_ids", MAX_GARMENT_IDS)):
@@ -253,6 +263,44 @@ def cache_secret() -> bytes:
     secret = os.environ.get("TRYON_CACHE_SECRET", "").encode()
     if len(secret) > 64:
         raise ConfigError(f"expected TRYON_CACHE_SECRET of at most 64 bytes, got {len(secret)}")
+    return secret
+
+
+def customer_secret() -> bytes:
+    """Return the key of customers' hashes: TRYON_CUSTOMER_SECRET, else what a file in the data folder holds, made once.
+
+    With another key no customer's earlier lines are found again, nor can they be deleted by the customer's key.
+
+    Raises:
+        ConfigError: the variable has over 64 bytes, or the file cannot be made or read, or is no key.
+    """
+    told = os.environ.get("TRYON_CUSTOMER_SECRET", "").encode()
+    if len(told) > 64:
+        raise ConfigError(f"expected TRYON_CUSTOMER_SECRET of at most 64 bytes, got {len(told)}")
+    path = os.path.join(data_folder(), "customer.key")
+    try:
+        return told or _kept_secret(path)
+    except OSError as err:
+        mend = "set TRYON_CUSTOMER_SECRET"
+        raise ConfigError(f"expected a key of customers' hashes in {path}, got: {err.strerror}; {mend}") from err
+
+
+def _kept_secret(path: str) -> bytes:
+    """Return what a file holds that only this user reads; of several processes that make it at once, one does."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if not os.path.exists(path):
+        partial = f"{path}.{os.getpid()}"
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(partial, path)  # never over another's
+        os.unlink(partial)
+    with open(path, "rb") as file:
+        secret = file.read(65).strip()
+    if not 16 <= len(secret) <= 64:
+        raise ConfigError(f"expected a key of 16 to 64 bytes in {path}, got {len(secret)}")
     return secret
 
 

@@ -17,7 +17,7 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import AutoscalingConfig, BackpressureConfig
 
-from .config import NO_KEYS, Settings, cache_secret, missing_fast_flags
+from .config import NO_KEYS, Settings, cache_secret, customer_secret, missing_fast_flags
 from .errors import UnavailableError
 from .fusion import Fusion
 from .image_encoder import ImageEncoder
@@ -64,7 +64,7 @@ def build(args: Mapping[str, Any]) -> Application:
         most=settings.max_replicas,
         ongoing=settings.max_requests + 64,
     )
-    application: Application = ingress.bind(settings.to_args(), _secret(settings), image, text, fusion)
+    application: Application = ingress.bind(settings.to_args(), _secret(settings), image, text, fusion, customer_secret())
     return application
 
 

@@ -66,6 +66,9 @@ class Metrics:
             "tryon_refused_requests_total", "Requests of callers who may not.", ("reason",), registry=registry
         )
         self.key_reads = Counter("tryon_key_reads_total", "Readings of the keys.", ("outcome",), registry=registry)
+        self.order_lines = Counter(
+            "tryon_order_lines_total", "Order lines told, by what became of them.", ("outcome",), registry=registry
+        )
         self.model_info = Gauge(
             "tryon_model_info",
             "1 for the model that serves, 0 for one that did.",

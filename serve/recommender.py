@@ -18,7 +18,6 @@ from tryon_core.batch import MEASUREMENTS, Column, distinct
 from tryon_core.catalogue import CatalogueItem
 from tryon_core.errors import ConfigError, TryonError
 from tryon_core.garment import Garment, garment_words
-from tryon_core.history import History
 from tryon_core.manifest import Manifest
 from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_of, score_job
 from tryon_core.refusals import refusal_code
@@ -32,6 +31,7 @@ from .explain import EXPLAINED, Explainer
 from .features import Asset, Features, Found
 from .kept import Kept, KeptSource, peers_of
 from .languages import DEFAULT, Language
+from .live_history import LiveHistory
 from .metrics import Timings
 from .schema import MeasurementOut, PhotoOut, RecommendationsOut
 from .schema_explain import ExplanationOut
@@ -73,6 +73,8 @@ class Ask:
     """Whether the answer tells what the shopper's body is taken for, and what moved it."""
     owned: Sequence[Owned] = ()
     """Garments that the shopper has and how they fit, the latest last."""
+    customer: str = ""
+    """The hash under which the shopper's own order lines are kept, see `intake.Intake.customer`; empty where unknown."""
     language: Language = DEFAULT
     """Of the sentences."""
     patience_s: float | None = None
@@ -89,7 +91,7 @@ class Recommender:
     Args:
         fusion: gives a job's scores.
         explainer: tells why a row scores as it does.
-        history: fit history and the day it stands at; None where the checkpoint has none.
+        history: gives fit history as of now; None where the checkpoint has none.
         bounds: where advice changes.
         kept: tells how many kept what they had ordered; None where no orders are kept.
     """
@@ -100,7 +102,7 @@ class Recommender:
         features: Features,
         fusion: Batcher[ScoreJob, Scores],
         explainer: Explainer,
-        history: tuple[History, float] | None,
+        history: LiveHistory | None,
         catalogue: Sequence[CatalogueItem],
         bounds: Bounds = BOUNDS,
         kept: KeptSource | None = None,
@@ -126,10 +128,13 @@ class Recommender:
         photo, shopper = self._shopper(ask, found.features, degraded)
         garments = self._garments(ask, found.features)
         _require_enough(ask, found)
-        history, day = self._history or (None, 0.0)
-        # In a thread: the loop serves everyone, and a large request has thousands of sizes.
-        made = partial(offers_of, words=ask.words, owned=ask.owned)
         own = [candidate.garment for candidate in ask.candidates]
+        seen = None if self._history is None else await self._history.of(own, ask.owned, ask.customer)
+        history, day, owned = (None, 0.0, ask.owned) if seen is None else (seen.history, seen.day, seen.own)
+        if seen is not None and seen.missing:
+            degraded.note("history_unavailable")
+        # In a thread: the loop serves everyone, and a large request has thousands of sizes.
+        made = partial(offers_of, words=ask.words, owned=owned)
         offers = await asyncio.to_thread(made, own, history, None, day)
         job = score_job(offers, shopper, garments)
         scores = await self.score(job, timings)
@@ -144,7 +149,7 @@ class Recommender:
             in_stock=in_stock,
             body=body,
             widths=self.manifest.half_widths(shopper),
-            history=self._history,
+            history=None if history is None else (history, day),
             traits=traits_of(ask.words or ""),
             language=ask.language,
             bounds=self._bounds,
@@ -152,7 +157,7 @@ class Recommender:
         return RecommendationsOut(
             recommendations=await asyncio.to_thread(common.all_of, own, choices, kept, why),
             recommendation_id=secrets.token_hex(16),
-            history_as_of=None if history is None else (_EPOCH + timedelta(days=day)).date().isoformat(),
+            history_as_of=None if seen is None or seen.missing else _moment(day),
             degraded=bool(degraded.codes),
             degraded_reasons=degraded.sentences(),
             degraded_codes=degraded.codes,
@@ -279,6 +284,11 @@ def _known_photo(known: Known, language: Language, degraded: Degraded) -> PhotoO
     if known.had_photo and not photo.used:
         degraded.note("photo", refusal=photo.code or "unseen")
     return photo.model_copy(update={"reason": refusal(language, photo.code)}) if photo.code else photo
+
+
+def _moment(day: float) -> str:
+    """Return days since 1970-01-01 as a moment of UTC, to the second before it."""
+    return f"{(_EPOCH + timedelta(seconds=int(day * 86_400))).replace(tzinfo=None).isoformat()}Z"
 
 
 def _assets(ask: Ask) -> list[Asset]:

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from tryon_core.errors import InputError, expected_one_of
 from tryon_core.garment import Garment, garment_from_json, garment_words
 
@@ -202,6 +205,20 @@ class OrderLine:
     def to_row(self) -> list[str | float | None]:
         """Return the fields in their order, moments as floats."""
         return [float(v) if isinstance(v, (int, float)) else v for v in vars(self).values()]
+
+
+Counts = Mapping[tuple[str, str], npt.NDArray[np.float64]]
+"""(history id, size) to float64[3], decayed counts of small, fit, large."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of a garment's fit in a size."""
+
+    aged: npt.NDArray[np.float64]
+    """float64[3], decayed counts of small, fit, large."""
+    tally: tuple[int, int, int] | None
+    """The verdicts behind them in whole numbers, none of them aged; None where some are known as decayed counts only."""
 
 
 @dataclass(frozen=True)

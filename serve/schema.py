@@ -68,6 +68,8 @@ class RecommendationsIn(Strict):
     """Garments of the catalogue, each once; unknown ones stand beside the answer."""
     garments: Annotated[list[GarmentIn], FailFast()] = Field([], max_length=MAX_GARMENTS)
     """Garments given with the request, whether or not the catalogue knows them; with the ids of others."""
+    customer_key: Identifier | None = None
+    """Whose earlier order lines count as the shopper's own, as feedback names them."""
     top_k: Annotated[int, Field(ge=1, le=MAX_GARMENT_IDS)] | None = None
     explain: bool | Literal["parts"] = False
     """Whether the answer tells how much each part and each word moved the best 20 recommendations, and all measurements that
@@ -128,6 +130,8 @@ class RecommendationsOut(Described):
     photo: PhotoOut
     measurements: dict[str, MeasurementOut] | None = None
     """What the shopper's body is taken for; weight only where an explanation was asked for."""
+    holdout: bool = False
+    """Whether this customer is one of those who are to be shown no advice, see the setting `holdout_share`."""
     model: str
 
 

@@ -94,6 +94,10 @@ class Doorway:
         raise UnavailableError("the store is not open yet")
 
     @property
+    def intake(self) -> Any:
+        raise UnavailableError("the store is not open yet")
+
+    @property
     def recommender(self) -> Any:
         raise UnavailableError("no model is loaded yet")
 

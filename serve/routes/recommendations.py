@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from tryon_core.shopper import shopper_words
 
 from ..body import read_json
+from ..effect import held_out
 from ..envelope import patience_s
 from ..guard import charge_garments
 from ..languages import mark_language, read_language
@@ -31,7 +32,8 @@ async def recommend(request: Request, response: Response) -> RecommendationsOut:
     await charge_garments(request, len(wanted.garments) + len(wanted.garment_ids), "/garments")
     kept = None if wanted.shopper_id is None else await service.shoppers.get(wanted.shopper_id)
     selection = await selected(wanted, service, state.garment_features, timings)
-    ask = _ask(request, wanted, selection)
+    customer = service.intake.customer(wanted.customer_key)
+    ask = _ask(request, wanted, selection, customer)
     if kept is not None:
         known = await service.shoppers.known_to(model, kept, timings)
         ask = replace(ask, words=kept.words, owned=kept.profile.owned if kept.profile else (), known=known)
@@ -40,10 +42,12 @@ async def recommend(request: Request, response: Response) -> RecommendationsOut:
         service.shoppers.advised(kept, answer)
     service.metrics.count_degraded(answer.degraded_codes)
     mark_language(response.headers, ask.language)
-    return answer.model_copy(update={"unknown": selection.unknown, "without_advice": selection.without_advice})
+    answer.unknown, answer.without_advice = selection.unknown, selection.without_advice
+    answer.holdout = held_out(customer, service.settings.holdout_share)
+    return answer
 
 
-def _ask(request: Request, wanted: RecommendationsIn, selection: Selection) -> Ask:
+def _ask(request: Request, wanted: RecommendationsIn, selection: Selection, customer: str) -> Ask:
     shopper = wanted.shopper
     profile = shopper.profile.to_profile() if shopper.profile else None
     words = shopper_words(shopper.text or "", profile)
@@ -58,6 +62,7 @@ def _ask(request: Request, wanted: RecommendationsIn, selection: Selection) -> A
         wanted.top_k,
         bool(wanted.explain),
         owned,
+        customer,
         language=read_language(request.headers),
         patience_s=patience_s(request),
         notes=selection.notes,
