@@ -17,7 +17,8 @@ from ray import serve
 from ray.serve import Application
 from ray.serve.config import AutoscalingConfig, BackpressureConfig
 
-from .config import NO_KEYS, Settings, cache_secret, customer_secret, missing_fast_flags
+from .config import NO_KEYS, Settings
+from .environment import cache_secret, customer_secret, missing_fast_flags
 from .errors import UnavailableError
 from .fusion import Fusion
 from .image_encoder import ImageEncoder

@@ -14,7 +14,8 @@ from tryon_core.errors import InputError
 from .access import Rule, rules_of
 from .addresses import Addresses, networks_of
 from .browsers import is_preflight, preflight_answer
-from .config import NO_KEYS, Settings, behind_haproxy
+from .config import NO_KEYS, Settings
+from .environment import behind_haproxy
 from .errors import CallerError, OriginError, RateError, RouteError, ScopeError
 from .key_source import FileKeys, StoreKeys
 from .keyring import KeyRing

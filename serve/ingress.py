@@ -20,9 +20,11 @@ from tryon_core.reasons import Reasons, read_json_reasons
 
 from .admission import Admission
 from .app import build_app
+from .ask import Ask
 from .blobs import Blobs
 from .cache import FeatureCache, LocalTier, RedisTier
-from .config import Settings, customer_secret, metrics_folder
+from .config import Settings, metrics_folder
+from .environment import customer_secret
 from .errors import UnavailableError
 from .explain import Explainer
 from .features import Features
@@ -34,7 +36,7 @@ from .live_history import LiveHistory
 from .logs import configure_logging
 from .metrics import Metrics, Timings
 from .nodes import num_nodes
-from .recommender import Ask, Recommender, require_tasks
+from .recommender import Recommender, require_tasks
 from .schema import RecommendationsOut
 from .shoppers import Shoppers
 from .stages import Stages

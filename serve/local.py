@@ -27,7 +27,8 @@ from tryon_core.errors import ConfigError, TryonError
 from tryon_core.manifest import read_manifest
 
 from .addresses import is_loopback
-from .config import NO_KEYS, Settings, metrics_folder, set_fast_flags
+from .config import NO_KEYS, Settings, metrics_folder
+from .environment import set_fast_flags
 from .logs import configure_logging
 from .metrics import exposition_below
 from .operations import operations

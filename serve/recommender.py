@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,72 +15,32 @@ from tryon_core.advice import BOUNDS, Bounds
 from tryon_core.batch import MEASUREMENTS, Column, distinct
 from tryon_core.catalogue import CatalogueItem
 from tryon_core.errors import ConfigError, TryonError
-from tryon_core.garment import Garment, garment_words
+from tryon_core.garment import garment_words
 from tryon_core.manifest import Manifest
 from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_of, score_job
 from tryon_core.refusals import refusal_code
-from tryon_core.shopper import Owned
 
 from .answers import Answers
+from .ask import Ask, Candidate, assets_of, garment_assets, require_enough, shopper_assets
 from .batching import Batcher
 from .degraded import Degraded
 from .errors import UnavailableError
 from .explain import EXPLAINED, Explainer
-from .features import Asset, Features, Found
+from .features import Asset, Features
 from .kept import Kept, KeptSource, peers_of
-from .languages import DEFAULT, Language
+from .languages import Language
 from .live_history import LiveHistory
 from .metrics import Timings
 from .schema import MeasurementOut, PhotoOut, RecommendationsOut
 from .schema_explain import ExplanationOut
 from .sentences import refusal
-from .shopper_parts import Known
+from .shopper_parts import PHOTO_PARTS, Known
 from .traits import traits_of
 from .wire import Feature
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PHOTO_PARTS = ("person_mask", "photo")
 _NEEDED_TASKS = ("fit", "match")
 Halves = npt.NDArray[np.float16]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A garment to consider, with where it stands in the request."""
-
-    garment: Garment
-    image: bytes | None = None
-    pointer: str = ""
-    """JSON pointer or form field of the image."""
-    words_pointer: str = ""
-    """JSON pointer or form field of the words."""
-    features: Mapping[str, Feature] | None = None
-    """What encoders have said of it, by part; then nothing of it is encoded for this request."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A shopper and the garments to compare; every part may be missing."""
-
-    candidates: Sequence[Candidate]
-    words: str | None = None
-    photo: bytes | None = field(default=None, repr=False)
-    photo_pointer: str = ""
-    top_k: int | None = None
-    explain: bool = False
-    """Whether the answer tells what the shopper's body is taken for, and what moved it."""
-    owned: Sequence[Owned] = ()
-    """Garments that the shopper has and how they fit, the latest last."""
-    customer: str = ""
-    """The hash under which the shopper's own order lines are kept, see `intake.Intake.customer`; empty where unknown."""
-    language: Language = DEFAULT
-    """Of the sentences."""
-    patience_s: float | None = None
-    """How long an encoder is waited for where the answer can do without; None for as long as it may take."""
-    notes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Why the answer is poorer than it could be, as far as the caller knows already: codes of messages, and their values."""
-    known: Known | None = None
-    """Of a shopper who is kept: what takes the place of encoding words and photo."""
 
 
 class Recommender:
@@ -121,13 +79,13 @@ class Recommender:
             InputError: an image is wrong; the pointer says which.
             UnavailableError: a stage is overloaded or serves another model, and the answer cannot do without.
         """
-        found = await self.features.find(_assets(ask), timings, ask.patience_s)
+        found = await self.features.find(assets_of(ask), timings, ask.patience_s)
         degraded = Degraded(ask.language, found.lost)
         for code, values in ask.notes.items():
             degraded.note(code, **values)
         photo, shopper = self._shopper(ask, found.features, degraded)
         garments = self._garments(ask, found.features)
-        _require_enough(ask, found)
+        require_enough(ask, found)
         own = [candidate.garment for candidate in ask.candidates]
         seen = None if self._history is None else await self._history.of(own, ask.owned, ask.customer)
         history, day, owned = (None, 0.0, ask.owned) if seen is None else (seen.history, seen.day, seen.own)
@@ -232,11 +190,11 @@ class Recommender:
         """Return what became of the photo, and the shopper's embeddings by part."""
         if ask.known is not None:
             return _known_photo(ask.known, ask.language, degraded), dict(ask.known.embeddings)
-        found = {asset.part: features[asset] for asset in _shopper_assets(ask) if asset in features}
+        found = {asset.part: features[asset] for asset in shopper_assets(ask) if asset in features}
         if "shopper_words" in found:
             found["shopper_words"].check("/shopper")
         photo = PhotoOut(used=False, reason=None if ask.photo is None else degraded.photo_reason)
-        for part in _PHOTO_PARTS:
+        for part in PHOTO_PARTS:
             if part in found:
                 found[part].check(ask.photo_pointer)
                 reason = found[part].reason or None
@@ -244,7 +202,7 @@ class Recommender:
                 told = refusal(ask.language, code) if code else reason
                 photo = PhotoOut(used=found[part].status == "ok", reason=told, code=code)
         if ask.photo is not None and not photo.used and "photo_unavailable" not in degraded.codes:
-            degraded.note("photo", refusal=photo.code or ("unseen" if not found.keys() & {*_PHOTO_PARTS} else "no_person"))
+            degraded.note("photo", refusal=photo.code or ("unseen" if not found.keys() & {*PHOTO_PARTS} else "no_person"))
         return photo, {part: f.embedding for part, f in found.items() if f.embedding is not None}
 
     def _garments(self, ask: Ask, features: Mapping[Asset, Feature]) -> dict[str, Column[Halves]]:
@@ -256,7 +214,7 @@ class Recommender:
                 if candidate.features is not None:
                     found.append(candidate.features.get(part))
                     continue
-                own = next((a for a in _garment_assets(candidate) if a.part == part), None)
+                own = next((a for a in garment_assets(candidate) if a.part == part), None)
                 found.append(features.get(own) if own else None)
                 if found[-1] is not None:
                     found[-1].check(candidate.pointer if part == "garment_image" else candidate.words_pointer)
@@ -289,39 +247,6 @@ def _known_photo(known: Known, language: Language, degraded: Degraded) -> PhotoO
 def _moment(day: float) -> str:
     """Return days since 1970-01-01 as a moment of UTC, to the second before it."""
     return f"{(_EPOCH + timedelta(seconds=int(day * 86_400))).replace(tzinfo=None).isoformat()}Z"
-
-
-def _assets(ask: Ask) -> list[Asset]:
-    return [*_shopper_assets(ask), *(asset for candidate in ask.candidates for asset in _garment_assets(candidate))]
-
-
-def _shopper_assets(ask: Ask) -> list[Asset]:
-    if ask.known is not None:
-        return []
-    photos = [Asset(part, ask.photo) for part in _PHOTO_PARTS] if ask.photo is not None else []
-    return photos + ([Asset("shopper_words", ask.words)] if ask.words else [])
-
-
-def _garment_assets(candidate: Candidate) -> list[Asset]:
-    if candidate.features is not None:
-        return []
-    words = garment_words(candidate.garment)
-    image = [Asset("garment_image", candidate.image)] if candidate.image is not None else []
-    return image + ([Asset("garment_words", words)] if words else [])
-
-
-def _require_enough(ask: Ask, found: Found) -> None:
-    """Raise why an asset was lost where nothing else is known of its owner: no part, and of a garment no size either.
-
-    Raises:
-        UnavailableError: a stage is overloaded, gone or too slow.
-        RuntimeError: a stage failed.
-    """
-    owners = [(_shopper_assets(ask), False), *((_garment_assets(c), bool(c.garment.sizes)) for c in ask.candidates)]
-    for assets, more in owners:
-        lost = [found.lost[asset] for asset in assets if asset in found.lost]
-        if lost and not more and not any(found.features[a].status == "ok" for a in assets if a in found.features):
-            raise lost[0]
 
 
 def _in_stock(candidates: Sequence[Candidate], offers: Offers) -> npt.NDArray[np.bool_]:

@@ -9,12 +9,13 @@ from typing import Any
 from tryon_core.errors import InputError
 from tryon_core.garment import Garment
 
+from .ask import Candidate
 from .categories import category_of
 from .charts import chart_problems
 from .garment_features import GarmentFeatures, by_garment
 from .garment_intake import require_sense
 from .metrics import Timings
-from .recommender import Candidate, Recommender
+from .recommender import Recommender
 from .records import GarmentRecord
 from .schema import RecommendationsIn, WithoutAdviceOut
 from .schema_garments import GarmentIn, from_base64

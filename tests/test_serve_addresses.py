@@ -11,7 +11,8 @@ import uvicorn
 from starlette.datastructures import Headers
 
 from serve.addresses import Addresses, is_loopback, networks_of
-from serve.config import Settings, fast_flags
+from serve.config import Settings
+from serve.environment import fast_flags
 from serve.origins import comes_from, is_own
 from tests.doorway import Caller, doorway
 from tryon_core.errors import ConfigError

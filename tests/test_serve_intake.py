@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serve.config import customer_secret
+from serve.environment import customer_secret
 from serve.intake import customer_hash, said
 from serve.ndjson import numbered_lines
 from tryon_core.errors import ConfigError

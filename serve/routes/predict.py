@@ -8,12 +8,12 @@ from tryon_core.errors import InputError, TooLargeError
 from tryon_core.garment import LETTERS, Garment, Size
 from tryon_core.words import MAX_CHARACTERS
 
+from ..ask import Ask, Candidate
 from ..body import Form, read_form
 from ..envelope import patience_s
 from ..guard import charge_garments
 from ..languages import mark_language, read_language
 from ..problems import PROBLEMS
-from ..recommender import Ask, Candidate
 from ..schema import ChoiceOut, PredictOut
 
 router = APIRouter()

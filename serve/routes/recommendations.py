@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request, Response
 
 from tryon_core.shopper import shopper_words
 
+from ..ask import Ask
 from ..body import read_json
 from ..effect import held_out
 from ..envelope import patience_s
 from ..guard import charge_garments
 from ..languages import mark_language, read_language
 from ..problems import PROBLEMS
-from ..recommender import Ask
 from ..schema import RecommendationsIn, RecommendationsOut
 from ..schema_garments import from_base64
 from ..selection import Selection, selected
