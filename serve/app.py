@@ -46,11 +46,6 @@ class Service(Protocol):
         ...
 
     @property
-    def blobs(self) -> Blobs:
-        """Garments' pictures."""
-        ...
-
-    @property
     def links(self) -> Links:
         """What fetches pictures by link."""
         ...

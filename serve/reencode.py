@@ -47,7 +47,13 @@ async def reencode(settings: Settings, *, prune: bool = False, show: bool = True
     async with _opened(settings.store) as store:
         work = [_Part(part, encoder, checkpoint, store, blobs) for part, encoder in _encoders(checkpoint).items()]
         total = await _num_lacking(store, work)
-        report = {"model": checkpoint.manifest.fingerprint, "encoded": 0, "refused": 0, "missing": 0, "pruned": 0}
+        report: dict[str, Any] = {
+            "model": checkpoint.manifest.fingerprint,
+            "encoded": 0,
+            "refused": 0,
+            "missing": 0,
+            "pruned": 0,
+        }
         with tqdm(total=total, unit="part", disable=not show, dynamic_ncols=True) as bar:
             for own in work:
                 async for encoded, refused, missing in own.pages():
