@@ -40,8 +40,8 @@ class PreconditionError(TryonError):
     """What is kept is not what the caller takes it for (If-Match)."""
 
 
-class MissingError(TryonError):
-    """What is asked for is not kept here."""
+class NotFoundError(TryonError):
+    """What a caller names is not there, or not any more."""
 
 
 class DeadlineError(TryonError):
@@ -64,7 +64,7 @@ STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (NotParseableError, 400, "Not parseable"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
-    (MissingError, 404, "Not found"),
+    (NotFoundError, 404, "Not found"),
     (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),
     (UnavailableError, 503, "Not available now"),
