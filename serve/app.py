@@ -61,15 +61,11 @@ class Service(Protocol):
     metrics: Metrics
     admission: Admission
     guard: Guard
+    blobs: Blobs
 
     @property
     def store(self) -> Store:
         """Garments, shoppers, order lines and keys."""
-        ...
-
-    @property
-    def blobs(self) -> Blobs:
-        """Garments' pictures."""
         ...
 
     @property

@@ -47,8 +47,8 @@ class PreconditionError(TryonError):
     """What is kept is not what the caller takes it for (If-Match)."""
 
 
-class MissingError(TryonError):
-    """What is asked for is not kept here, or not any more."""
+class NotFoundError(TryonError):
+    """What a caller names is not there, or not any more."""
 
 
 class DeletedError(TryonError):
@@ -134,7 +134,7 @@ STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (OriginError, 403, "Not allowed"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
-    (MissingError, 404, "Not found"),
+    (NotFoundError, 404, "Not found"),
     (DeletedError, 409, "Deleted since"),
     (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),

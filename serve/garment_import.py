@@ -19,7 +19,8 @@ from .feeds.products import garment_of, merged
 from .feeds.source import Row, Source
 from .garment_intake import Blobs, Links, NoLinks, record_of, require_image
 from .records import GarmentRecord, dumps
-from .schema_garments import GarmentLine, ImportOut, RejectedOut, from_base64
+from .schema_garments import GarmentImportOut, GarmentLine, from_base64
+from .schema_types import RejectedOut
 from .store import Garments
 
 _BATCH_ROWS, _BATCH_BYTES = 1000, 8 * 2**20
@@ -50,10 +51,10 @@ class GarmentImport:
         self._source, self._garments, self._blobs, self._links = source, garments, blobs, links
         self._seen = set[int]()
         self._slots = asyncio.Semaphore(_PICTURES_AT_ONCE)
-        self._out = ImportOut(accepted=0, num_rejected=0, rejected=[], without_picture=[])
+        self._out = GarmentImportOut(accepted=0, num_rejected=0, rejected=[], without_picture=[])
         self._kept_to = 0
 
-    async def run(self, body: AsyncIterator[bytes]) -> ImportOut:
+    async def run(self, body: AsyncIterator[bytes]) -> GarmentImportOut:
         """Return what became of the rows of a body, once they are kept.
 
         Raises:

@@ -100,23 +100,3 @@ class FeedbackOut(BaseModel):
     status: Literal["new", "same", "superseded", "older"]
     """Not known before; as it is kept; later than what was kept, whose place it takes; earlier than what is kept, so that it
     changes nothing."""
-
-
-class RejectedOut(BaseModel):
-    """A line of an import that was not taken."""
-
-    line: int
-    detail: str
-
-
-class ImportOut(BaseModel):
-    """What became of an import's lines."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    accepted: int
-    """Lines that are kept, those that were known before among them."""
-    rejected: list[RejectedOut]
-    """The first thousand lines that were not taken, by their numbers from 1 on."""
-    num_rejected: int
-    """All that were not taken."""

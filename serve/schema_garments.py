@@ -14,7 +14,7 @@ from tryon_core.garment import Garment, garment_from_json
 
 from .categories import worded
 from .identifiers import Identifier
-from .schema_types import Described, Label, Strict, Text
+from .schema_types import Described, ImportOut, Label, RejectedOut, Strict, Text
 
 Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0, lt=300)]]
 Price = Annotated[float, Field(ge=0, lt=1e9)]
@@ -188,22 +188,9 @@ class GarmentPageOut(Described):
     """The cursor of the next page; null on the last."""
 
 
-class RejectedOut(Described):
-    """A line that was not taken."""
+class GarmentImportOut(ImportOut):
+    """What became of a catalogue's import; each garment's last line counts."""
 
-    line: int
-    """From 1 on; of a feed's product, the line on which it begins."""
-    detail: str
-
-
-class ImportOut(Described):
-    """What became of an import; whatever was accepted is kept."""
-
-    accepted: int
-    """Lines; each garment's last one counts."""
-    num_rejected: int
-    rejected: list[RejectedOut]
-    """The first thousand."""
     without_picture: list[RejectedOut] = Field([])
     """Of a feed: garments that were taken without the picture that they name, and why; the first thousand."""
 

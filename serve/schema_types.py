@@ -26,4 +26,22 @@ class Described(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
+class RejectedOut(Described):
+    """A line that was not taken."""
+
+    line: int
+    """From 1 on; of a feed's product, the line on which it begins."""
+    detail: str
+
+
+class ImportOut(Described):
+    """What became of an import; whatever was accepted is kept."""
+
+    accepted: int
+    """Lines."""
+    num_rejected: int
+    rejected: list[RejectedOut]
+    """The first thousand."""
+
+
 assert FIT_CLASSES == ("small", "fit", "large")

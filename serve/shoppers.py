@@ -23,7 +23,7 @@ from tryon_core.shopper import shopper_words
 
 from .advised import advice_of
 from .config import Settings
-from .errors import DeletedError, MissingError, StoreError
+from .errors import DeletedError, NotFoundError, StoreError
 from .metrics import Timings
 from .recommender import Recommender
 from .records import Consent, ShopperRecord
@@ -108,7 +108,7 @@ class Shoppers:
         """Return a shopper.
 
         Raises:
-            MissingError: there is none of that id, or their time is over.
+            NotFoundError: there is none of that id, or their time is over.
             StoreError: the store does not answer.
         """
         kept = self.memory.get(shopper_id, now=self._clock())
@@ -117,7 +117,7 @@ class Shoppers:
             if kept is not None:
                 self.memory.put(kept)
         if kept is None:
-            raise MissingError("expected the id of a shopper who is kept: none has it, or their time is over")
+            raise NotFoundError("expected the id of a shopper who is kept: none has it, or their time is over")
         return kept
 
     async def known_to(self, model: Recommender, kept: Kept, timings: Timings) -> Known:
@@ -139,17 +139,17 @@ class Shoppers:
         """Forget a shopper here, in the store and in every replica, with their advice and the orders that came from it.
 
         Raises:
-            MissingError: there is none of that id.
+            NotFoundError: there is none of that id.
             StoreError: the store does not answer, or could not make sure of it; then it is to be asked once more.
         """
         if not re.fullmatch(SHOPPER_ID, shopper_id):
-            raise MissingError("expected the id of a shopper who is kept: none has it")
+            raise NotFoundError("expected the id of a shopper who is kept: none has it")
         self.memory.forget([shopper_id])
         now = self._clock()
         gone = [await self._store.shoppers.delete(own, now=now) for own in (_seen_id(shopper_id), shopper_id)]
         numbers = [deletion.tombstone for deletion in gone if deletion is not None]
         if not numbers:
-            raise MissingError("expected the id of a shopper who is kept: none has it")
+            raise NotFoundError("expected the id of a shopper who is kept: none has it")
         for customer in {customer for deletion in gone if deletion is not None for customer in deletion.customers}:
             await self._store.lines.delete_customer(customer)
         if not await self.memory.wait_until_forgotten(max(numbers)):

@@ -20,7 +20,7 @@ from serve.feeds.xml import Xml
 from serve.garment_import import GarmentImport
 from serve.garment_intake import Links, NoLinks
 from serve.records import GarmentRecord
-from serve.schema_garments import ImportOut
+from serve.schema_garments import GarmentImportOut
 from serve.store import Store, open_store
 from tests.drawn import garment_image
 from tryon_core.errors import InputError
@@ -50,14 +50,14 @@ async def whole(store: Store) -> dict[str, GarmentRecord]:
 
 def imported(
     tmp_path: Path, *bodies: bytes, kind: str = "", links: Links | None = None, size: int = 7, max_bytes: int = 2**20
-) -> tuple[list[ImportOut], dict[str, GarmentRecord]]:
+) -> tuple[list[GarmentImportOut], dict[str, GarmentRecord]]:
     """Import bodies one after another, each in pieces of a few bytes; return the answers and what is kept then."""
 
     async def pieces_of(body: bytes) -> AsyncIterator[bytes]:
         for at in range(0, len(body), size):
             yield body[at : at + size]
 
-    async def test() -> tuple[list[ImportOut], dict[str, GarmentRecord]]:
+    async def test() -> tuple[list[GarmentImportOut], dict[str, GarmentRecord]]:
         store = await open_store(f"sqlite:///{tmp_path}/store.db")
         outs = []
         for body in bodies:

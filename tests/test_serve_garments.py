@@ -258,6 +258,28 @@ def test_the_background_encodes_what_an_import_left(url: str) -> None:
     run(test)
 
 
+def test_of_many_candidates_those_that_are_not_encoded_yet_are_judged_by_the_rest_and_the_answer_says_so(url: str) -> None:
+    async def test() -> None:
+        async with service(url) as (ingress, _), client(ingress) as http:
+            lines = [
+                {"id": f"g{n}", "title": f"dress no. {n}", "sizes": [{"label": "S"}, {"label": "M"}]} for n in range(300)
+            ]
+            await http.post("/v1/garments/import", content="\n".join(map(json.dumps, lines)))
+            body = {"shopper": {"text": "165 cm"}, "garment_ids": [line["id"] for line in lines], "top_k": 5}
+            first = (await http.post("/v1/recommendations", json=body)).json()
+            assert len(first["recommendations"]) == 5
+            assert first["degraded_reasons"] == [
+                "the words or the picture of 44 garments are not encoded yet: they were judged by the rest"
+            ]
+            assert (await http.post("/v1/recommendations", json=body)).json()["degraded"] is False
+            body["garment_ids"] += [f"h{n}" for n in range(5000)]
+            assert_problem(await http.post("/v1/recommendations", json=body), 422, "at most 5000 garments, got 5300")
+            body["garment_ids"] = ["g1", "g1"]
+            assert_problem(await http.post("/v1/recommendations", json=body), 422, "twice", pointer="/garment_ids/1")
+
+    run(test)
+
+
 def test_only_one_of_two_replicas_encodes_at_a_time(url: str) -> None:
     async def test() -> None:
         async with service(url) as (ingress, _):

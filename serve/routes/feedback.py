@@ -12,7 +12,8 @@ from ..body import checked, paced, read_json
 from ..errors import FieldsError
 from ..ndjson import numbered_lines
 from ..problems import PROBLEMS
-from ..schema_feedback import EXAMPLE, FeedbackIn, FeedbackOut, ImportOut, RejectedOut
+from ..schema_feedback import EXAMPLE, FeedbackIn, FeedbackOut
+from ..schema_types import ImportOut, RejectedOut
 
 router = APIRouter()
 _MAX_LINE_BYTES = 16 * 1024

@@ -11,7 +11,7 @@ from ..body import paced
 from ..feeds.source import Source
 from ..garment_import import HELD_BYTES, GarmentImport
 from ..problems import PROBLEMS
-from ..schema_garments import EXAMPLE, ImportOut
+from ..schema_garments import EXAMPLE, GarmentImportOut
 
 router = APIRouter()
 _COLUMNS = ("id", "title", "item_group_id", "color", "gender", "google_product_category", "size", "price", "availability")
@@ -47,7 +47,7 @@ _BODY = {
 
 
 @router.post("/v1/garments/import", responses=PROBLEMS, openapi_extra={"requestBody": _BODY})
-async def import_garments(request: Request) -> ImportOut:
+async def import_garments(request: Request) -> GarmentImportOut:
     """Keep garments line by line; wrong lines are told by number and the others are kept. Pictures are encoded later.
 
     Of a product feed, rows with the same `item_group_id`, colour, pattern and material become the sizes of one garment,

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from tryon_core.errors import InputError
 
 from ..body import checked, read_form, read_json
-from ..errors import MissingError
+from ..errors import NotFoundError
 from ..garment_answers import answered
 from ..garment_writing import written
 from ..identifiers import Identifier
@@ -185,8 +185,8 @@ async def _kept(request: Request, garment_id: str) -> GarmentRecord:
     return record
 
 
-def _missing(garment_id: str) -> MissingError:
-    return MissingError(f"expected the id of a garment, got {garment_id!r}, which is not known")
+def _missing(garment_id: str) -> NotFoundError:
+    return NotFoundError(f"expected the id of a garment, got {garment_id!r}, which is not known")
 
 
 def _told(response: Response, record: GarmentRecord) -> GarmentOut:
