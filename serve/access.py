@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
-
-from starlette.routing import compile_path
 
 from .keys import SCOPES, Scope
 
@@ -63,12 +62,14 @@ TABLE: tuple[Rule, ...] = (
     _rule("GET /readyz", port="operations"),
 )
 """Every route; `{id}` stands for the rest of a path, which may have slashes. What is not in it cannot be called."""
-_PATTERNS = tuple((compile_path(rule.path.replace("{id}", "{id:path}"))[0], rule) for rule in TABLE if rule.port == "public")
+_PATTERNS = tuple(
+    (re.compile(re.escape(rule.path).replace(r"\{id\}", ".+"), re.DOTALL), rule) for rule in TABLE if rule.port == "public"
+)
 
 
 def rules_of(path: str) -> dict[str, Rule]:
     """Return the rules of a path on the public port by method; none where there is no such path."""
-    return {rule.method: rule for pattern, rule in reversed(_PATTERNS) if pattern.match(path)}
+    return {rule.method: rule for pattern, rule in reversed(_PATTERNS) if pattern.fullmatch(path)}
 
 
 def describe(api: dict[str, Any], *, keys: bool) -> None:

@@ -269,7 +269,7 @@ def test_of_many_candidates_those_that_are_not_encoded_yet_are_judged_by_the_res
             first = (await http.post("/v1/recommendations", json=body)).json()
             assert len(first["recommendations"]) == 5
             assert first["degraded_reasons"] == [
-                "the words or the picture of 44 garments are not encoded yet: they were judged by the rest"
+                "the words or the pictures of 44 garments are not encoded yet: they were judged by the rest"
             ]
             assert (await http.post("/v1/recommendations", json=body)).json()["degraded"] is False
             body["garment_ids"] += [f"h{n}" for n in range(5000)]

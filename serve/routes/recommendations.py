@@ -28,8 +28,8 @@ async def recommend(request: Request, response: Response) -> RecommendationsOut:
     """Compare garments for a shopper and recommend a size of each."""
     service = request.app.state.service
     wanted = await read_json(request, RecommendationsIn, service.settings.max_body_bytes)
-    state, model, timings = request.app.state, service.recommender, request.state.timings
     await charge_garments(request, len(wanted.garments) + len(wanted.garment_ids), "/garments")
+    state, model, timings = request.app.state, service.recommender, request.state.timings
     kept = None if wanted.shopper_id is None else await service.shoppers.get(wanted.shopper_id)
     selection = await selected(wanted, service, state.garment_features, timings)
     customer = service.intake.customer(wanted.customer_key)
