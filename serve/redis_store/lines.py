@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -53,8 +54,7 @@ class RedisLines:
 
     async def get_many(self, order_line_ids: Sequence[str]) -> dict[str, OrderLine]:
         """See `store.OrderLines`."""
-        commands = [("HGET", self._bucket(found), found) for found in order_line_ids]
-        texts = await self._client.ask_all(commands)
+        texts = await self._client.fields([(_bucket(found), found) for found in order_line_ids])
         return {found: read_line(text) for found, text in zip(order_line_ids, texts, strict=True) if text is not None}
 
     async def of_customer(self, customer: str) -> list[OrderLine]:
@@ -85,14 +85,12 @@ class RedisLines:
     async def counts(self, history_ids: Sequence[str], *, day: float) -> Counts:
         """See `store.OrderLines`."""
         distinct = list(dict.fromkeys(history_ids))
-        commands = [("HGETALL", self._client.key(kind, own)) for own in distinct for kind in ("counts", "seeds")]
-        found = await self._client.ask_all(commands)
         sums: dict[tuple[str, str], Any] = {}
-        for place, sizes in enumerate(found):
-            for size, numbers in sizes.items():
-                key = (distinct[place // 2], size.decode())
+        for place, flat in enumerate(json.loads(await self._client.run("read_counts", *distinct))):
+            for size, numbers in zip(flat[::2], flat[1::2], strict=True) if flat else ():
+                key = (distinct[place // 2], size)
                 told = [float(number) for number in numbers.split()[-3:]]
-                sums[key] = [a + b for a, b in zip(sums.get(key, (0.0, 0.0, 0.0)), told, strict=True)]
+                sums[key] = [a + b for a, b in zip(sums[key], told, strict=True)] if key in sums else told
         seen = seen_from(np.array(list(sums.values())).reshape(-1, 3), day, self.history.half_life_days)
         return dict(zip(sums, seen, strict=True))
 
@@ -108,6 +106,7 @@ class RedisLines:
         await self._client.ask_all(commands, whole=True)
         return True
 
-    def _bucket(self, order_line_id: str) -> str:
-        digest = hashlib.sha1(order_line_id.encode(), usedforsecurity=False).hexdigest()
-        return self._client.key("lines", digest[:3])
+
+def _bucket(order_line_id: str) -> str:
+    digest = hashlib.sha1(order_line_id.encode(), usedforsecurity=False).hexdigest()
+    return f"lines:{digest[:3]}"
