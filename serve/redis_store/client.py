@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from redis import asyncio as redis_asyncio
+from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
 from tryon_core.errors import ConfigError
 
