@@ -143,6 +143,7 @@ def sizes_by_known(checkpoint: Checkpoint, shop: Shop) -> dict[str, npt.NDArray[
     }
 
 
+@pytest.mark.slow
 def test_the_less_is_known_of_a_shopper_the_less_an_answer_tells_sizes_apart(
     sizes_by_known: dict[str, npt.NDArray[np.float64]],
 ) -> None:
@@ -151,6 +152,7 @@ def test_the_less_is_known_of_a_shopper_the_less_an_answer_tells_sizes_apart(
     assert apart["both"] > apart["photo"] > apart["nothing"]
 
 
+@pytest.mark.slow
 @pytest.mark.xfail(
     strict=True,
     reason="calibrated on orders, whose shoppers chose the size: of a size chosen for somebody unknown it claims as much",
