@@ -14,9 +14,12 @@ from serve.__main__ import main
 from serve.export import COLUMNS, GARMENT_COLUMNS
 from serve.records import Advice, AdvisedItem, GarmentRecord, OrderLine
 from serve.store import open_store
-from train.__main__ import main as train
+from train.config import TrainConfig
 from train.data.names import NAMES
 from train.data.sim import SimConfig
+from train.export import export as write_checkpoint
+from train.loop import Place, build_model, fit
+from train.progress import Event
 from train.sources import load_data
 from tryon_core.history import History
 from tryon_core.manifest import read_history
@@ -127,14 +130,17 @@ def test_fitting_reads_an_export_whole_and_counts_history_as_the_store_does(fold
     np.testing.assert_allclose(asyncio.run(counted()), expected, rtol=0.01)  # a table knows whole days
 
 
-@pytest.mark.slow
-def test_a_model_is_fitted_on_an_export(folder: Path, tmp_path: Path) -> None:
-    spec = f"table:{folder}/orders.parquet?garments=garments.parquet"
-    arguments = ["fit", "--preset", "tiny", "--data", spec, "--epochs", "1", "--out", str(tmp_path / "model")]
-    assert train(arguments) == 0
+def test_a_model_is_fitted_on_an_export_and_starts_a_store_with_its_history(folder: Path, tmp_path: Path) -> None:
+    config = TrainConfig(model=preset("tiny"), epochs=1, batch_size=64)
+    data = load_data(f"table:{folder}/orders.parquet?garments=garments.parquet", config.model, SimConfig())
+    model, losses = build_model(config, data.splits["train"]), list[Event]()
+    fit(model, data.splits["train"], config, losses.append, place=Place())
+    assert losses
+    write_checkpoint(str(tmp_path / "model"), model, data, command="a test", date="2026-01-01", num_resamples=0)
     fitted = read_history(str(tmp_path / "model"))
     assert fitted is not None
     history, day = fitted
+    assert day == pytest.approx(data.day)
     assert history.counts(("garment", "style"), day).sum() > 1
 
 
