@@ -196,7 +196,9 @@ def test_two_applications_over_one_store_share_a_keys_limit(tmp_path: Path) -> N
         for opening in openings:
             await opening.store()
         answers = [await clients[n % 2].get("/v1/garments", headers=Caller(key).headers) for n in range(40)]
-        assert [answer.status_code for answer in answers] == [503] * 30 + [429] * 10  # let through to a service without a store
+        assert [answer.status_code for answer in answers] == [503] * 30 + [
+            429
+        ] * 10  # let through to a service without a store
         assert_problem(answers[-1], 429, "expected at most 30 requests a minute, got more")
         wait = int(answers[-1].headers["retry-after"])
         clock.at += wait
