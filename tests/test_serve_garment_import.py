@@ -263,3 +263,9 @@ def test_xml_that_is_none_or_that_could_do_harm_ends_the_import_and_keeps_what_w
     assert isinstance(rows[-1][1], str)
     assert detail in rows[-1][1]
     assert sum(isinstance(row, str) for _, row in rows) == 1
+
+
+def test_a_first_line_that_is_no_line_of_a_table_is_a_problem() -> None:
+    source = Source("text/csv", 1000)
+    with pytest.raises(InputError, match="a first line that names the columns"):
+        source.feed(b"id,title\rg1,dress\n")

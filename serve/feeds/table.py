@@ -92,7 +92,10 @@ class Table:
     def _header(self, text: str) -> list[str]:
         if not self._delimiter:
             self._delimiter = _delimiter(text)
-        names = [column_name(name) for name in self._fields(text)]
+        try:
+            names = [column_name(name) for name in self._fields(text)]
+        except csv.Error as err:
+            raise InputError(f"expected a first line that names the columns: {err}") from err
         if "id" not in names:
             told = ", ".join(names[:20])
             raise InputError(f"expected a first line that names the columns, with id among them, got {told[:200]!a}")

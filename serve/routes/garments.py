@@ -6,9 +6,9 @@ import base64
 import binascii
 import json
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from tryon_core.errors import InputError
@@ -17,7 +17,7 @@ from ..body import checked, read_form, read_json
 from ..errors import NotFoundError
 from ..garment_answers import answered
 from ..garment_writing import written
-from ..identifiers import Identifier
+from ..identifiers import MAX_LENGTH, PATTERN, Identifier
 from ..preconditions import is_known, required, tag
 from ..problems import PROBLEMS
 from ..records import GarmentRecord
@@ -25,6 +25,8 @@ from ..schema_garments import EXAMPLE, GarmentOut, GarmentPageOut, GarmentPatch,
 
 router = APIRouter()
 _ID = TypeAdapter(Identifier)
+GarmentId = Annotated[str, Path(json_schema_extra={"pattern": PATTERN, "minLength": 1, "maxLength": MAX_LENGTH})]
+"""Told on the OpenAPI page; `_checked_id` checks it."""
 _PUT = {"$ref": "#/components/schemas/GarmentPut"}
 _PUT_BODY = {
     "required": True,
@@ -86,7 +88,7 @@ _PAGE = [
     responses={**PROBLEMS, 200: _KEPT, 201: {**_KEPT, "description": "The garment is new."}},
     openapi_extra={"requestBody": _PUT_BODY, "parameters": [_IF_MATCH, _IF_NONE]},
 )
-async def put(request: Request, response: Response, id: str) -> GarmentOut:
+async def put(request: Request, response: Response, id: GarmentId) -> GarmentOut:
     """Keep a garment in the place of the one that has the id, picture and all; the same once more changes nothing."""
     garment_id = _checked_id(id)
     body, image, pointer = await _read(request)
@@ -103,7 +105,7 @@ async def put(request: Request, response: Response, id: str) -> GarmentOut:
     openapi_extra={"parameters": [_IF_NONE]},
     response_model=GarmentOut,
 )
-async def get(request: Request, response: Response, id: str) -> GarmentOut | Response:
+async def get(request: Request, response: Response, id: GarmentId) -> GarmentOut | Response:
     """Tell of a garment."""
     record = await _kept(request, _checked_id(id))
     if is_known(request.headers, record.etag):
@@ -116,7 +118,7 @@ async def get(request: Request, response: Response, id: str) -> GarmentOut | Res
     responses={**PROBLEMS, 200: _KEPT},
     openapi_extra={"requestBody": _PATCH_BODY, "parameters": [_IF_MATCH, _IF_NONE]},
 )
-async def patch(request: Request, response: Response, id: str) -> GarmentOut:
+async def patch(request: Request, response: Response, id: GarmentId) -> GarmentOut:
     """Change a garment's stock and price; nothing is encoded anew."""
     garment_id, service = _checked_id(id), request.app.state.service
     change = await read_json(request, GarmentPatch, service.settings.max_body_bytes)
@@ -136,7 +138,7 @@ async def patch(request: Request, response: Response, id: str) -> GarmentOut:
     responses={**PROBLEMS, 204: {"description": "It is gone."}},
     openapi_extra={"parameters": [_IF_MATCH, _IF_NONE]},
 )
-async def delete(request: Request, id: str) -> Response:
+async def delete(request: Request, id: GarmentId) -> Response:
     """Forget a garment, what encoders said of it and, once nothing has it, its picture; the history of its orders stays."""
     garment_id = _checked_id(id)
     if_match = required(request.headers, (await _kept(request, garment_id)).etag)

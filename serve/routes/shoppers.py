@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from tryon_core.errors import InputError, TooLargeError
 from tryon_core.words import MAX_CHARACTERS
@@ -16,12 +16,14 @@ from ..metrics import Timings
 from ..problems import PROBLEMS
 from ..records import Consent
 from ..schema import ProfileIn
-from ..schema_shoppers import ConsentIn, ConsentOut, ShopperOut, ShopperPhotoOut, moment
+from ..schema_shoppers import SHOPPER_ID, ConsentIn, ConsentOut, ShopperOut, ShopperPhotoOut, moment
 from ..shopper_encoding import Sight, measure
 from ..shopper_parts import Kept
 from ..shoppers import Told
 
 router = APIRouter()
+ShopperId = Annotated[str, Path(json_schema_extra={"pattern": SHOPPER_ID})]
+"""Told on the OpenAPI page; of another nobody is found."""
 _FILES, _TEXTS = ("photo", "mask"), ("text", "profile", "consent")
 _CLOCKS_DIFFER_S = 300.0
 _KEY = re.compile(r"[!-~]{16,200}")
@@ -81,15 +83,15 @@ async def create(request: Request, response: Response) -> ShopperOut:
     return await _answer(service, kept, response, request.state.timings)
 
 
-@router.get("/v1/shoppers/{id}", responses=PROBLEMS)
-async def get(id: str, request: Request, response: Response) -> ShopperOut:
+@router.get("/v1/shoppers/{id:path}", responses=PROBLEMS)
+async def get(id: ShopperId, request: Request, response: Response) -> ShopperOut:
     """Tell all that is kept of a shopper; of a photo, what the body is taken for."""
     service = request.app.state.service
     return await _answer(service, await service.shoppers.get(id), response, request.state.timings)
 
 
-@router.delete("/v1/shoppers/{id}", status_code=204, responses=PROBLEMS)
-async def delete(id: str, request: Request) -> None:
+@router.delete("/v1/shoppers/{id:path}", status_code=204, responses=PROBLEMS)
+async def delete(id: ShopperId, request: Request) -> None:
     """Forget a shopper, what was recommended to them, and the orders that came from it, everywhere before this answers."""
     await request.app.state.service.shoppers.delete(id)
 
