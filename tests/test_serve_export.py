@@ -130,7 +130,7 @@ def test_fitting_reads_an_export_whole_and_counts_history_as_the_store_does(fold
     np.testing.assert_allclose(asyncio.run(counted()), expected, rtol=0.01)  # a table knows whole days
 
 
-def test_a_model_is_fitted_on_an_export_and_starts_a_store_with_its_history(folder: Path, tmp_path: Path) -> None:
+def test_a_model_is_fitted_on_an_export_and_keeps_its_history(folder: Path, tmp_path: Path) -> None:
     config = TrainConfig(model=preset("tiny"), epochs=1, batch_size=64)
     data = load_data(f"table:{folder}/orders.parquet?garments=garments.parquet", config.model, SimConfig())
     model, losses = build_model(config, data.splits["train"]), list[Event]()
