@@ -38,16 +38,21 @@ class GarmentEncoding:
 
     def __init__(self, service: Any, own: GarmentFeatures, clock: Callable[[], float] = time.time) -> None:
         self._service, self._own, self._clock = service, own, clock
-        self._wake, self._until = asyncio.Event(), 0.0
+        self._wake, self._until, self._stopped = asyncio.Event(), 0.0, False
         self._slots = asyncio.Semaphore(service.settings.encode_slots)
 
     def wake(self) -> None:
         """Look at once whether something lacks: for those who have written garments."""
         self._wake.set()
 
+    def stop(self) -> None:
+        """End `run` after what it is at: for an ingress that closes before its application ends."""
+        self._stopped = True
+        self._wake.set()
+
     async def run(self) -> None:
-        """Encode what lacks until cancelled, now and whenever woken or a while has passed."""
-        while True:
+        """Encode what lacks until stopped or cancelled, now and whenever woken or a while has passed."""
+        while not self._stopped:
             self._wake.clear()
             try:
                 await self.once()

@@ -195,6 +195,7 @@ class Ingress:
         """Stop probing and let go of cache and store: for a graph that ends before the process it is in."""
         if self._app is not None:
             self._app.state.probe.stop()
+            self._app.state.encoding.stop()
         if self._recommender is not None:
             await self._recommender.features.close()
         if self._shoppers is not None:
