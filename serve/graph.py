@@ -10,17 +10,20 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ray import serve
 from ray.serve import Application
 from ray.serve.config import AutoscalingConfig, BackpressureConfig
 
-from .config import Settings, cache_secret, missing_fast_flags
+from .config import NO_KEYS, Settings
+from .environment import cache_secret, customer_secret, missing_fast_flags
 from .errors import UnavailableError
 from .fusion import Fusion
 from .image_encoder import ImageEncoder
 from .ingress import Ingress
+from .key_source import FileKeys
 from .nodes import num_nodes
 from .replica import load_servable
 from .text_encoder import TextEncoder
@@ -38,11 +41,14 @@ def build(args: Mapping[str, Any]) -> Application:
         ConfigError: a setting is unknown or wrong or not for so many nodes, or the model lacks a task that an answer needs
             or cannot weigh parts.
         CheckpointError: the checkpoint does not load.
+        KeySourceError: the keys cannot be read.
     """
     settings = Settings.from_args(args)
     settings.require_shared(num_nodes())
     settings = settings.placed()
     load_servable(settings.checkpoint, settings.weights())  # told here rather than by replicas that start again and again
+    if settings.keys not in (*NO_KEYS, "store"):
+        FileKeys(Path(settings.keys)).check()
     missing = missing_fast_flags()
     if missing:
         logger.warning("Serve would be faster with this environment, set before it starts: %s", " ".join(missing))
@@ -59,7 +65,7 @@ def build(args: Mapping[str, Any]) -> Application:
         most=settings.max_replicas,
         ongoing=settings.max_requests + 64,
     )
-    application: Application = ingress.bind(settings.to_args(), _secret(settings), image, text, fusion)
+    application: Application = ingress.bind(settings.to_args(), _secret(settings), image, text, fusion, customer_secret())
     return application
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tryon_core.encoding import Embedding, Refused, encode_images, warm_up
+from tryon_core.encoding import Embedding, Refused, encode_images, encode_masks, warm_up
 from tryon_core.errors import InputError
 
 from .replica import ModelReplica
@@ -40,6 +40,20 @@ class ImageEncoder(ModelReplica):
         """
         checkpoint = self.checkpoint(model)
         encoded = await asyncio.to_thread(encode_images, checkpoint.model, part, images)
+        return [_feature(entry) for entry in encoded]
+
+    async def encode_masks(self, model: str, masks: Sequence[bytes]) -> list[Feature]:
+        """Return a feature per mask, in order, of the part `person_mask`; a wrong mask spoils no other.
+
+        Args:
+            model: the fingerprint that the caller works with; it has that part.
+            masks: PNG files of 1 bit a pixel.
+
+        Raises:
+            UnavailableError: another model is loaded.
+        """
+        checkpoint = self.checkpoint(model)
+        encoded = await asyncio.to_thread(encode_masks, checkpoint.model, masks)
         return [_feature(entry) for entry in encoded]
 
 

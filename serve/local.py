@@ -23,14 +23,20 @@ from typing import Any, NoReturn
 
 from tryon_core.catalogue import SAMPLE
 from tryon_core.cli import root_line
-from tryon_core.errors import TryonError
+from tryon_core.errors import ConfigError, TryonError
 from tryon_core.manifest import read_manifest
 
-from .config import Settings, metrics_folder, set_fast_flags
+from .addresses import is_loopback
+from .config import NO_KEYS, Settings, metrics_folder
+from .environment import set_fast_flags
+from .logs import configure_logging
+from .metrics import exposition_below
+from .operations import operations
 from .supervisor import STOP, follow_supervisor
 
 logger = logging.getLogger(__name__)
 _READY_WITHIN_S = 240.0
+_LOOPBACK = "127.0.0.1"
 _LOGS = "/tmp/ray/session_latest/logs/serve"
 _QUIET: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
 
@@ -40,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: served until stopped; 1: a failed run; 2: bad use.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logging()
     host, port, *settings = sys.argv[1:] if argv is None else argv
     try:
         return _served(host, int(port), settings)
@@ -50,12 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _served(host: str, port: int, told: Sequence[str]) -> int:
-    settings = Settings.from_args(dict(_pair(setting) for setting in told))
+    settings = Settings.from_pairs(told)
+    _require_keys(settings, host)
     # A wrong path is told before Ray is imported, which takes seconds.
     model = read_manifest(settings.checkpoint).emphasised(settings.weights()).fingerprint
     application = _application(settings)
     try:
         _require_free(host, port)
+        _require_free(_LOOPBACK, settings.operations_port or port + 1)
         return _run(application, settings, model, host, port)
     except Exception as err:
         logger.debug("what failed", exc_info=True)
@@ -63,11 +71,15 @@ def _served(host: str, port: int, told: Sequence[str]) -> int:
         return 1
 
 
-def _pair(setting: str) -> tuple[str, str]:
-    name, equals, value = setting.partition("=")
-    if not equals:
-        raise TryonError(f"expected NAME=VALUE, got {setting!r}")
-    return name, value
+def _require_keys(settings: Settings, host: str) -> None:
+    """Check that whoever reaches an address may call, or is asked for a key.
+
+    Raises:
+        ConfigError: others than this machine reach it, and nothing was said about them.
+    """
+    if settings.keys == "off" and not is_loopback(host):
+        told = "make one by python -m serve keys create, or say keys=open if something in front decides who may call"
+        raise ConfigError(f"expected keys=PLACE to listen on {host}, got keys=off: {told}")
 
 
 def _application(settings: Settings) -> Any:
@@ -102,7 +114,9 @@ def _run(application: Any, settings: Settings, model: str, host: str, port: int)
         try:
             serve.start(http_options={"host": host, "port": port})
             serve.run(application, name="tryon", route_prefix="/")
-            return _serve_until_stopped(f"http://{host}:{port}", model)
+            address, own_port = f"http://{host}:{port}", settings.operations_port or port + 1
+            with operations(_LOOPBACK, own_port, lambda: exposition_below(folder), address) as more:
+                return _serve_until_stopped(address, more, model, keys=settings.keys not in NO_KEYS)
         finally:
             try:
                 serve.shutdown()
@@ -112,13 +126,13 @@ def _run(application: Any, settings: Settings, model: str, host: str, port: int)
         ray.shutdown()
 
 
-def _serve_until_stopped(address: str, model: str) -> int:
+def _serve_until_stopped(address: str, more: str, model: str, *, keys: bool) -> int:
     if not _wait_until_ready(address, model):
         return 1
     with suppress(KeyboardInterrupt):
         for number in (STOP, signal.SIGTERM):  # Ray has its own way of ending at SIGTERM
             signal.signal(number, _interrupt)
-        sys.stdout.write(_greeting(address))
+        sys.stdout.write(_greeting(address, more, keys=keys))
         sys.stdout.flush()
         threading.Event().wait()
     return 0
@@ -149,11 +163,12 @@ def _wait_until_ready(address: str, model: str) -> bool:
     return False
 
 
-def _greeting(address: str) -> str:
+def _greeting(address: str, more: str, *, keys: bool) -> str:
     photo, text = (shlex.quote(os.path.relpath(SAMPLE / name)) for name in ("shopper.jpg", "shopper.txt"))
+    shown = '-H "Authorization: Bearer $KEY" ' if keys else ""
     return (
-        f"\ntryon serves at {address}   (docs at {address}/docs, Ctrl-C stops it)\n\n"
-        f"  curl -F image=@{photo} -F 'text=<{text}' {address}/v1/predict\n\n"
+        f"\ntryon serves at {address}   (docs at {address}/docs, operations at {more}, Ctrl-C stops it)\n\n"
+        f"  curl {shown}-F image=@{photo} -F 'text=<{text}' {address}/v1/predict\n\n"
     )
 
 

@@ -10,7 +10,7 @@ _CONTENT = {"application/problem+json": {"schema": {"$ref": "#/components/schema
 _RETRY = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": title, "content": _CONTENT} | ({"headers": _RETRY} if status == 503 else {})
+    status: {"description": title, "content": _CONTENT} | ({"headers": _RETRY} if status in (429, 503) else {})
     for _, status, title in STATUS
 }
 """Status to what OpenAPI says of it; `app` adds the schema that they refer to."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -16,63 +15,32 @@ from tryon_core.advice import BOUNDS, Bounds
 from tryon_core.batch import MEASUREMENTS, Column, distinct
 from tryon_core.catalogue import CatalogueItem
 from tryon_core.errors import ConfigError, TryonError
-from tryon_core.garment import Garment, garment_words
-from tryon_core.history import History
+from tryon_core.garment import garment_words
 from tryon_core.manifest import Manifest
 from tryon_core.offers import Choice, Offers, ScoreJob, Scores, choose, offers_of, score_job
 from tryon_core.refusals import refusal_code
-from tryon_core.shopper import Owned
 
 from .answers import Answers
+from .ask import Ask, Candidate, assets_of, garment_assets, require_enough, shopper_assets
 from .batching import Batcher
 from .degraded import Degraded
 from .errors import UnavailableError
 from .explain import EXPLAINED, Explainer
-from .features import Asset, Features, Found
+from .features import Asset, Features
 from .kept import Kept, KeptSource, peers_of
-from .languages import DEFAULT, Language
+from .languages import Language
+from .live_history import LiveHistory
 from .metrics import Timings
 from .schema import MeasurementOut, PhotoOut, RecommendationsOut
 from .schema_explain import ExplanationOut
 from .sentences import refusal
+from .shopper_parts import PHOTO_PARTS, Known
 from .traits import traits_of
 from .wire import Feature
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_PHOTO_PARTS = ("person_mask", "photo")
 _NEEDED_TASKS = ("fit", "match")
 Halves = npt.NDArray[np.float16]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A garment to consider, with where it stands in the request."""
-
-    garment: Garment
-    image: bytes | None = None
-    pointer: str = ""
-    """JSON pointer or form field of the image."""
-    words_pointer: str = ""
-    """JSON pointer or form field of the words."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A shopper and the garments to compare; every part may be missing."""
-
-    candidates: Sequence[Candidate]
-    words: str | None = None
-    photo: bytes | None = field(default=None, repr=False)
-    photo_pointer: str = ""
-    top_k: int | None = None
-    explain: bool = False
-    """Whether the answer tells what the shopper's body is taken for, and what moved it."""
-    owned: Sequence[Owned] = ()
-    """Garments that the shopper has and how they fit, the latest last."""
-    language: Language = DEFAULT
-    """Of the sentences."""
-    patience_s: float | None = None
-    """How long an encoder is waited for where the answer can do without; None for as long as it may take."""
 
 
 class Recommender:
@@ -81,7 +49,7 @@ class Recommender:
     Args:
         fusion: gives a job's scores.
         explainer: tells why a row scores as it does.
-        history: fit history and the day it stands at; None where the checkpoint has none.
+        history: gives fit history as of now; None where the checkpoint has none.
         bounds: where advice changes.
         kept: tells how many kept what they had ordered; None where no orders are kept.
     """
@@ -92,7 +60,7 @@ class Recommender:
         features: Features,
         fusion: Batcher[ScoreJob, Scores],
         explainer: Explainer,
-        history: tuple[History, float] | None,
+        history: LiveHistory | None,
         catalogue: Sequence[CatalogueItem],
         bounds: Bounds = BOUNDS,
         kept: KeptSource | None = None,
@@ -111,18 +79,23 @@ class Recommender:
             InputError: an image is wrong; the pointer says which.
             UnavailableError: a stage is overloaded or serves another model, and the answer cannot do without.
         """
-        found = await self.features.find(_assets(ask), timings, ask.patience_s)
+        found = await self.features.find(assets_of(ask), timings, ask.patience_s)
         degraded = Degraded(ask.language, found.lost)
+        for code, values in ask.notes.items():
+            degraded.note(code, **values)
         photo, shopper = self._shopper(ask, found.features, degraded)
         garments = self._garments(ask, found.features)
-        _require_enough(ask, found)
-        history, day = self._history or (None, 0.0)
-        # In a thread: the loop serves everyone, and a large request has thousands of sizes.
-        made = partial(offers_of, words=ask.words, owned=ask.owned)
+        require_enough(ask, found)
         own = [candidate.garment for candidate in ask.candidates]
+        seen = None if self._history is None else await self._history.of(own, ask.owned, ask.customer)
+        history, day, owned = (None, 0.0, ask.owned) if seen is None else (seen.history, seen.day, seen.own)
+        if seen is not None and seen.missing:
+            degraded.note("history_unavailable")
+        # In a thread: the loop serves everyone, and a large request has thousands of sizes.
+        made = partial(offers_of, words=ask.words, owned=owned)
         offers = await asyncio.to_thread(made, own, history, None, day)
         job = score_job(offers, shopper, garments)
-        scores = await self._scores(job, timings)
+        scores = await self.score(job, timings)
         in_stock = _in_stock(ask.candidates, offers)
         choices = choose(offers, scores, in_stock=in_stock)[: ask.top_k]
         why = await self._explained(ask, job, choices, timings, degraded) if ask.explain else []
@@ -134,7 +107,7 @@ class Recommender:
             in_stock=in_stock,
             body=body,
             widths=self.manifest.half_widths(shopper),
-            history=self._history,
+            history=None if history is None else (history, day),
             traits=traits_of(ask.words or ""),
             language=ask.language,
             bounds=self._bounds,
@@ -142,7 +115,7 @@ class Recommender:
         return RecommendationsOut(
             recommendations=await asyncio.to_thread(common.all_of, own, choices, kept, why),
             recommendation_id=secrets.token_hex(16),
-            history_as_of=None if history is None else (_EPOCH + timedelta(days=day)).date().isoformat(),
+            history_as_of=None if seen is None or seen.missing else _moment(day),
             degraded=bool(degraded.codes),
             degraded_reasons=degraded.sentences(),
             degraded_codes=degraded.codes,
@@ -155,7 +128,13 @@ class Recommender:
         """Return how many items wait for a stage: image, text or fusion."""
         return self._fusion.num_waiting if stage == "fusion" else self.features.num_waiting(stage)
 
-    async def _scores(self, job: ScoreJob, timings: Timings) -> Scores:
+    async def score(self, job: ScoreJob, timings: Timings) -> Scores:
+        """Return what the model says of a job's rows.
+
+        Raises:
+            UnavailableError: fusion is overloaded or serves another model.
+        """
+
         def waited(ms: float) -> None:
             timings.waited(ms)
             timings.add("fusion", -ms)  # it is part of the block below
@@ -209,11 +188,13 @@ class Recommender:
         self, ask: Ask, features: Mapping[Asset, Feature], degraded: Degraded
     ) -> tuple[PhotoOut, dict[str, Halves]]:
         """Return what became of the photo, and the shopper's embeddings by part."""
-        found = {asset.part: features[asset] for asset in _shopper_assets(ask) if asset in features}
+        if ask.known is not None:
+            return _known_photo(ask.known, ask.language, degraded), dict(ask.known.embeddings)
+        found = {asset.part: features[asset] for asset in shopper_assets(ask) if asset in features}
         if "shopper_words" in found:
             found["shopper_words"].check("/shopper")
         photo = PhotoOut(used=False, reason=None if ask.photo is None else degraded.photo_reason)
-        for part in _PHOTO_PARTS:
+        for part in PHOTO_PARTS:
             if part in found:
                 found[part].check(ask.photo_pointer)
                 reason = found[part].reason or None
@@ -221,7 +202,7 @@ class Recommender:
                 told = refusal(ask.language, code) if code else reason
                 photo = PhotoOut(used=found[part].status == "ok", reason=told, code=code)
         if ask.photo is not None and not photo.used and "photo_unavailable" not in degraded.codes:
-            degraded.note("photo", refusal=photo.code or ("unseen" if not found.keys() & {*_PHOTO_PARTS} else "no_person"))
+            degraded.note("photo", refusal=photo.code or ("unseen" if not found.keys() & {*PHOTO_PARTS} else "no_person"))
         return photo, {part: f.embedding for part, f in found.items() if f.embedding is not None}
 
     def _garments(self, ask: Ask, features: Mapping[Asset, Feature]) -> dict[str, Column[Halves]]:
@@ -230,7 +211,10 @@ class Recommender:
         for part in ("garment_image", "garment_words"):
             found: list[Feature | None] = []
             for candidate in ask.candidates:
-                own = next((a for a in _garment_assets(candidate) if a.part == part), None)
+                if candidate.features is not None:
+                    found.append(candidate.features.get(part))
+                    continue
+                own = next((a for a in garment_assets(candidate) if a.part == part), None)
                 found.append(features.get(own) if own else None)
                 if found[-1] is not None:
                     found[-1].check(candidate.pointer if part == "garment_image" else candidate.words_pointer)
@@ -252,33 +236,17 @@ def require_tasks(manifest: Manifest, url: str) -> None:
         raise ConfigError(f"expected a model with tasks {needed}, got one without {', '.join(lacking)} in {url}")
 
 
-def _assets(ask: Ask) -> list[Asset]:
-    return [*_shopper_assets(ask), *(asset for candidate in ask.candidates for asset in _garment_assets(candidate))]
+def _known_photo(known: Known, language: Language, degraded: Degraded) -> PhotoOut:
+    """Return what became of the photo of a shopper who is kept, in the answer's language."""
+    photo = known.photo
+    if known.had_photo and not photo.used:
+        degraded.note("photo", refusal=photo.code or "unseen")
+    return photo.model_copy(update={"reason": refusal(language, photo.code)}) if photo.code else photo
 
 
-def _shopper_assets(ask: Ask) -> list[Asset]:
-    photos = [Asset(part, ask.photo) for part in _PHOTO_PARTS] if ask.photo is not None else []
-    return photos + ([Asset("shopper_words", ask.words)] if ask.words else [])
-
-
-def _garment_assets(candidate: Candidate) -> list[Asset]:
-    words = garment_words(candidate.garment)
-    image = [Asset("garment_image", candidate.image)] if candidate.image is not None else []
-    return image + ([Asset("garment_words", words)] if words else [])
-
-
-def _require_enough(ask: Ask, found: Found) -> None:
-    """Raise why an asset was lost where nothing else is known of its owner: no part, and of a garment no size either.
-
-    Raises:
-        UnavailableError: a stage is overloaded, gone or too slow.
-        RuntimeError: a stage failed.
-    """
-    owners = [(_shopper_assets(ask), False), *((_garment_assets(c), bool(c.garment.sizes)) for c in ask.candidates)]
-    for assets, more in owners:
-        lost = [found.lost[asset] for asset in assets if asset in found.lost]
-        if lost and not more and not any(found.features[a].status == "ok" for a in assets if a in found.features):
-            raise lost[0]
+def _moment(day: float) -> str:
+    """Return days since 1970-01-01 as a moment of UTC, to the second before it."""
+    return f"{(_EPOCH + timedelta(seconds=int(day * 86_400))).replace(tzinfo=None).isoformat()}Z"
 
 
 def _in_stock(candidates: Sequence[Candidate], offers: Offers) -> npt.NDArray[np.bool_]:

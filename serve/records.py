@@ -12,8 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from tryon_core.errors import InputError, expected_one_of
-from tryon_core.garment import garment_from_json, garment_words
+from tryon_core.garment import Garment, garment_from_json, garment_words
+
+from .categories import worded
 
 Outcome = Literal["kept", "returned", "exchanged"]
 Verdict = Literal["small", "fit", "large"]
@@ -48,12 +53,16 @@ class GarmentRecord:
             image: the blob key of its picture.
             now: the moment.
         """
-        garment = garment_from_json({**data, "id": garment_id})
+        garment = _garment(garment_id, data)
         words = garment_words(garment)
         parts = {"garment_image": image, "garment_words": words and content_hash(words.encode())}
         contents = {part: content for part, content in parts.items() if content}
         etag = content_hash(dumps([data, image]).encode())
         return cls(garment_id, data, etag, image, contents, garment.history_id, now)
+
+    def garment(self) -> Garment:
+        """Return the core's form, whose category is in the models' own words."""
+        return _garment(self.id, self.data)
 
     def patched(self, in_stock: Mapping[str, bool | None], price: Any, now: float) -> GarmentRecord:
         """Return the garment with other stock, by size label, and another price; None leaves the price as it is.
@@ -104,6 +113,8 @@ class Consent:
 
     version: str
     at: float
+    advice: bool = False
+    """Whether they also agreed that what is recommended to them is kept."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +207,20 @@ class OrderLine:
         return [float(v) if isinstance(v, (int, float)) else v for v in vars(self).values()]
 
 
+Counts = Mapping[tuple[str, str], npt.NDArray[np.float64]]
+"""(history id, size) to float64[3], decayed counts of small, fit, large."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is known of a garment's fit in a size."""
+
+    aged: npt.NDArray[np.float64]
+    """float64[3], decayed counts of small, fit, large."""
+    tally: tuple[int, int, int] | None
+    """The verdicts behind them in whole numbers, none of them aged; None where some are known as decayed counts only."""
+
+
 @dataclass(frozen=True)
 class Window:
     """A counter's window, for limits."""
@@ -206,6 +231,10 @@ class Window:
     """Of the window before; with `elapsed` it gives a sliding estimate."""
     elapsed: float
     """The share of this window that has passed, in [0, 1)."""
+
+
+def _garment(garment_id: str, data: Mapping[str, Any]) -> Garment:
+    return garment_from_json({**data, "id": garment_id, "category": worded(data.get("category"))})
 
 
 def content_hash(content: bytes) -> str:

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+import ray
+
 from tryon_core.checkpoint import Checkpoint, load_checkpoint
 from tryon_core.errors import CheckpointError, ConfigError
 from tryon_core.manifest import read_history
 
 from .errors import UnavailableError
+from .logs import configure_logging
 from .recommender import require_tasks
 
 logger = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ class ModelReplica:
     """A replica with one model, which Serve sets and changes by user config, without a restart."""
 
     def __init__(self) -> None:
+        if ray.is_initialized():
+            configure_logging()
         self._checkpoint: Checkpoint | None = None
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:

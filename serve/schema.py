@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field, StringConstraints, model_validator
+from pydantic import BaseModel, FailFast, Field, model_validator
 
-from tryon_core.batch import CHART, FIT_CLASSES
-from tryon_core.errors import InputError
-from tryon_core.garment import Garment, Size
 from tryon_core.shopper import Owned, Profile
-from tryon_core.words import MAX_CHARACTERS
 
-from .config import MAX_GARMENTS
-from .schema_advice import Fit, RecommendationOut
-
-Text = Annotated[str, StringConstraints(max_length=MAX_CHARACTERS)]
-Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Range = tuple[Annotated[float, Field(gt=0, lt=300)], Annotated[float, Field(gt=0, lt=300)]]
+from .config import MAX_GARMENT_IDS, MAX_GARMENTS
+from .identifiers import Identifier
+from .schema_advice import RecommendationOut
+from .schema_garments import GarmentIn
+from .schema_types import Described, Fit, Label, Strict, Text
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
-
-
-class OwnedIn(_Strict):
+class OwnedIn(Strict):
     """A garment that the shopper has, and how it fits."""
 
     garment_id: Identifier | None = None
@@ -44,7 +32,7 @@ class OwnedIn(_Strict):
         return Owned(self.size, *texts, self.fit, self.days_ago or 0.0)
 
 
-class ProfileIn(_Strict):
+class ProfileIn(Strict):
     """What a form asks of a shopper; every field may be left out."""
 
     height_cm: Annotated[float, Field(ge=50, le=250)] | None = None
@@ -53,7 +41,7 @@ class ProfileIn(_Strict):
     age: Annotated[int, Field(ge=1, le=120)] | None = None
     sex: Label | None = None
     preferences: Text | None = None
-    owned: Annotated[list[OwnedIn], Field(max_length=50), FailFast()] = []
+    owned: Annotated[list[OwnedIn], FailFast()] = Field([], max_length=50)
 
     def to_profile(self) -> Profile:
         """Return the core's form."""
@@ -62,7 +50,7 @@ class ProfileIn(_Strict):
         return Profile(self.height_cm, self.weight_kg, *texts, owned)
 
 
-class ShopperIn(_Strict):
+class ShopperIn(Strict):
     """A shopper given with the request and forgotten after it."""
 
     text: Text | None = None
@@ -70,80 +58,34 @@ class ShopperIn(_Strict):
     photo_base64: str | None = None
 
 
-class ChartIn(_Strict):
-    """One size's line of a size chart: ranges [low, high] in cm."""
-
-    of: Literal["body", "garment"] = "body"
-    chest_cm: Range | None = None
-    waist_cm: Range | None = None
-    hip_cm: Range | None = None
-    thigh_cm: Range | None = None
-    inseam_cm: Range | None = None
-    sleeve_cm: Range | None = None
-    neck_cm: Range | None = None
-    height_cm: Range | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> ChartIn:
-        for key in CHART:
-            bounds = getattr(self, key)
-            if bounds is not None and bounds[0] > bounds[1]:
-                raise ValueError(f"expected {key} as [low, high] with low <= high, got {list(bounds)}")
-        return self
-
-
-class SizeIn(_Strict):
-    """A size that the garment is made in."""
-
-    label: Label
-    in_stock: bool | None = None
-    chart: ChartIn | None = None
-
-    def to_size(self) -> Size:
-        """Return the core's form."""
-        chart = {key: bounds for key in CHART if self.chart and (bounds := getattr(self.chart, key)) is not None}
-        return Size(self.label, self.in_stock, chart, self.chart.of if self.chart else "body")
-
-
-class GarmentIn(_Strict):
-    """A garment given with the request."""
-
-    id: Identifier
-    title: Text | None = None
-    brand: Label | None = None
-    style_id: Identifier | None = None
-    department: Label | None = None
-    category: Label | None = None
-    description: Text | None = None
-    price: Annotated[float, Field(ge=0)] | None = None
-    size_system: Label | None = None
-    sizes: Annotated[list[SizeIn], Field(max_length=60), FailFast()] = []
-    image_base64: str | None = None
-
-    def to_garment(self) -> Garment:
-        """Return the core's form."""
-        return Garment(
-            id=self.id,
-            title=self.title or "",
-            brand=self.brand or "",
-            department=self.department or "",
-            category=self.category or "",
-            description=self.description or "",
-            style_id=self.style_id or "",
-            size_system=self.size_system or "",
-            sizes=tuple(size.to_size() for size in self.sizes),
-        )
-
-
-class RecommendationsIn(_Strict):
+class RecommendationsIn(Strict):
     """Which garments suit this shopper, in which size?"""
 
+    shopper_id: Identifier | None = None
+    """Of a shopper who is kept, in place of `shopper`."""
     shopper: ShopperIn = ShopperIn()
-    garments: Annotated[list[GarmentIn], Field(min_length=1, max_length=MAX_GARMENTS), FailFast()]
-    top_k: Annotated[int, Field(ge=1, le=1000)] | None = None
+    garment_ids: Annotated[list[Identifier], FailFast()] = Field([], max_length=MAX_GARMENT_IDS)
+    """Garments of the catalogue, each once; unknown ones stand beside the answer."""
+    garments: Annotated[list[GarmentIn], FailFast()] = Field([], max_length=MAX_GARMENTS)
+    """Garments given with the request, whether or not the catalogue knows them; with the ids of others."""
+    customer_key: Identifier | None = None
+    """Whose earlier order lines count as the shopper's own, as feedback names them."""
+    top_k: Annotated[int, Field(ge=1, le=MAX_GARMENT_IDS)] | None = None
     explain: bool | Literal["parts"] = False
     """Whether the answer tells how much each part and each word moved the best 20 recommendations, and all measurements that
     the shopper's body is taken for; true and "parts" mean the same."""
+
+    @model_validator(mode="after")
+    def _any(self) -> RecommendationsIn:
+        if not self.garment_ids and not self.garments:
+            raise ValueError("expected garment_ids or garments, got neither")
+        return self
+
+    @model_validator(mode="after")
+    def _one_shopper(self) -> RecommendationsIn:
+        if self.shopper_id is not None and "shopper" in self.model_fields_set:
+            raise ValueError("expected shopper_id or shopper, got both")
+        return self
 
 
 class PhotoOut(BaseModel):
@@ -164,22 +106,32 @@ class MeasurementOut(BaseModel):
     high: float
 
 
-class RecommendationsOut(BaseModel):
+class WithoutAdviceOut(Described):
+    """A garment that is known and of which no size is recommended."""
+
+    garment_id: str
+    code: Literal["category", "out_of_stock"]
+    reason: str
+    """A sentence for people."""
+
+
+class RecommendationsOut(Described):
     """The garments, best first."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
     recommendations: list[RecommendationOut]
-    unknown: list[str] = []
+    unknown: list[str] = Field(default=[])
+    without_advice: list[WithoutAdviceOut] = Field(default=[])
     recommendation_id: str
     history_as_of: str | None
     degraded: bool
     degraded_reasons: list[str]
-    degraded_codes: list[str] = []
+    degraded_codes: list[str] = Field(default=[])
     """The same for programs, one for one."""
     photo: PhotoOut
     measurements: dict[str, MeasurementOut] | None = None
     """What the shopper's body is taken for; weight only where an explanation was asked for."""
+    holdout: bool = False
+    """Whether this customer is one of those who are to be shown no advice, see the setting `holdout_share`."""
     model: str
 
 
@@ -219,21 +171,3 @@ class PredictOut(BaseModel):
     degraded_reasons: list[str]
     degraded_codes: list[str]
     model: str
-
-
-def from_base64(text: str | None, pointer: str) -> bytes | None:
-    """Return decoded bytes; None for None.
-
-    Raises:
-        InputError: the text is not base64.
-    """
-    if text is None:
-        return None
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as err:
-        raise InputError(f"expected base64, got {len(text)} characters that are not: {err}", pointer) from err
-
-
-assert FIT_CLASSES == ("small", "fit", "large")
-assert set(ChartIn.model_fields) == {"of", *CHART}

@@ -4,32 +4,28 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from tryon_core.advice import Advice
 
 from .schema_explain import ExplanationOut
+from .schema_types import Described, Fit
 
-Fit = Literal["small", "fit", "large"]
 Advised = Literal[Advice, "style_only"]
 
 
-class _Described(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class SizeOut(_Described):
+class SizeOut(Described):
     """One size of a garment, scored."""
 
     label: str
     match: float
     fit: dict[Fit, float]
-    ease: dict[str, float] = {}
+    ease: dict[str, float] = Field(default={})
     """Where chart and predicted measurements meet, as waist_cm, by how many cm the shopper lies outside the size's range:
     below 0 it is tight or short there, over 0 loose or long, 0 within. Of a chart of the garment, over 0 is its room."""
 
 
-class ReasonOut(_Described):
+class ReasonOut(Described):
     """A reason for programs, for shops that write their own sentences."""
 
     code: str
@@ -38,7 +34,7 @@ class ReasonOut(_Described):
     """What stands in the sentence: sizes by label, shares in [0, 1], cm, counts, places and traits by name."""
 
 
-class RecommendationOut(_Described):
+class RecommendationOut(Described):
     """One garment with the size that fits best."""
 
     garment_id: str

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from .schema_types import Described
 
 
-class _Described(BaseModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-
-class WordOut(_Described):
+class WordOut(Described):
     """A word, a number with its unit, or one or two Chinese characters."""
 
     text: str
@@ -19,7 +15,7 @@ class WordOut(_Described):
     contribution: float
 
 
-class SharesOut(_Described):
+class SharesOut(Described):
     """What moved a probability, in log-odds: `base` and all of `parts` sum to the log-odds of the probability."""
 
     base: float
@@ -31,7 +27,7 @@ class SharesOut(_Described):
     contribution is what the answer loses without it; they do not sum to their part's."""
 
 
-class ExplanationOut(_Described):
+class ExplanationOut(Described):
     """What moved an answer's numbers."""
 
     match: SharesOut

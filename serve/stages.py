@@ -51,6 +51,8 @@ class Stages:
         """Part name to the batcher of its encoder; photos and garment images queue apart."""
         self.ablations = {part: self._ablation(part) for part in encoded if part_named(part).kind == "text"}
         """Part name of a text to the batcher of what leaves out its words; apart from encoding, which goes on beside it."""
+        self.masks = self._batcher("image", self._encode_masks, size_of=len)
+        """The batcher of masks that come in place of photos, for models with the part `person_mask`."""
         self.fusion = self._batcher("fusion", self._score)
 
     def _encoder(self, part: str) -> Batcher[bytes | str, Feature]:
@@ -61,6 +63,9 @@ class Stages:
             return await _answered(lambda: method.remote(self._model, part, assets))
 
         return self._batcher(stage, call, size_of=len)
+
+    async def _encode_masks(self, masks: list[bytes]) -> Sequence[Feature]:
+        return await _answered(lambda: self._handles["image"].encode_masks.remote(self._model, masks))
 
     def _ablation(self, part: str) -> Batcher[str, Ablation]:
         method = self._handles["text"].ablate

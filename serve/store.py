@@ -11,21 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from tryon_core.errors import ConfigError
 from tryon_core.history import HistoryConfig
 
-from .records import Advice, EmbeddingRow, GarmentRecord, OrderLine, ShopperRecord, Window
+from .records import Advice, Counts, EmbeddingRow, GarmentRecord, OrderLine, ShopperRecord, Told, Window
 
 PutOutcome = Literal["created", "updated", "unchanged"]
 LineOutcome = Literal["new", "same", "superseded", "older"]
 """Of a reported order line: not known before; as it is kept; later than what was kept, whose place it takes in the counts;
 earlier than what is kept, so that it changes nothing."""
-Counts = Mapping[tuple[str, str], npt.NDArray[np.float64]]
-"""(history id, size) to float64[3], decayed counts of small, fit, large."""
-
 
 TOMBSTONE_S = 25 * 3600.0
 """How long a deletion of a shopper is told of: longer than any shopper lives."""
@@ -133,8 +127,8 @@ class Embeddings(Protocol):
 class Shoppers(Protocol):
     """Shoppers until they expire or are deleted, and the advice they got."""
 
-    async def put(self, record: ShopperRecord) -> None:
-        """Keep a new shopper."""
+    async def put(self, record: ShopperRecord) -> bool:
+        """Keep a new shopper; return False, and keep nothing, where there is one of that id, or one was deleted."""
         ...
 
     async def add_embeddings(self, shopper_id: str, embeddings: Mapping[tuple[str, str], bytes], *, now: float) -> bool:
@@ -152,8 +146,8 @@ class Shoppers(Protocol):
         """
         ...
 
-    async def put_advice(self, advice: Advice) -> None:
-        """Keep an advice."""
+    async def put_advice(self, advice: Advice) -> bool:
+        """Keep an advice; return False, and keep nothing, where its shopper was deleted."""
         ...
 
     async def get_advices(self, recommendation_ids: Sequence[str], *, now: float) -> dict[str, Advice]:
@@ -212,6 +206,10 @@ class OrderLines(Protocol):
 
         A garment's own count is the sum over its sizes.
         """
+        ...
+
+    async def told(self, history_ids: Sequence[str], *, day: float) -> Mapping[tuple[str, str], Told]:
+        """Return what `counts` returns, (history id, size) to counts as of a day, with the whole numbers behind them."""
         ...
 
     async def seed(self, rows: Iterable[tuple[str, str, Sequence[float]]], *, day: float) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tryon_core.batch import part_named
 
+from .ask import Ask
 from .features import Asset
 from .metrics import Timings
-from .recommender import Ask, Recommender
+from .recommender import Recommender
 
 _WORDS = "usually M"
 

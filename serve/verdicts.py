@@ -81,7 +81,7 @@ def counted(lines: Iterable[OrderLine], cap: int) -> Counter[CountedVerdict]:
 class Changes:
     """What a number of lines change in the sums, gathered so that every sum is written once.
 
-    `sums` is (history id, size) to [number of verdicts, small, fit, large].
+    `sums` is (history id, size) to [number of verdicts, weights of small, fit, large, numbers of small, fit, large].
     """
 
     def __init__(self, config: HistoryConfig) -> None:
@@ -93,7 +93,9 @@ class Changes:
         old, new = counted(before, self._config.shopper_cap), counted(after, self._config.shopper_cap)
         for sign, verdicts in ((1, new - old), (-1, old - new)):
             for verdict, times in verdicts.items():
-                sums = self.sums.setdefault((verdict.history_id, verdict.size), [0, 0.0, 0.0, 0.0])
+                sums = self.sums.setdefault((verdict.history_id, verdict.size), [0, 0.0, 0.0, 0.0, 0, 0, 0])
                 sums[0] += sign * times
                 share = sign * times * weight(verdict.day, self._config.half_life_days)
-                sums[1 + FIT_CLASSES.index(verdict.verdict)] += share
+                place = FIT_CLASSES.index(verdict.verdict)
+                sums[1 + place] += share
+                sums[4 + place] += sign * times

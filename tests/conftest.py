@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import settings as hypothesis_settings
 
-from serve.config import fast_flags
+from serve.environment import fast_flags
 from tests.redis_server import RedisServer
 from tests.store_cases import Places
 from tryon_core.batch import HISTORY_FIELDS, SIZE_FIELDS, Column, distinct, part_named

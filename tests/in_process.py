@@ -44,6 +44,8 @@ class Handle:
             self.encode = Method(replica.encode)
         else:
             self.score = Method(replica.score)
+        if hasattr(replica, "encode_masks"):
+            self.encode_masks = Method(replica.encode_masks)
         if hasattr(replica, "ablate"):
             self.ablate = Method(replica.ablate)
 

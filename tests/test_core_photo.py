@@ -179,11 +179,11 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("size", [(20_000, 20_000), (10_000, 10_000), (8_001, 8_000), (200_000, 1_000)])
+@pytest.mark.parametrize("size", [(20_000, 20_000), (10_000, 10_000), (6_001, 4_000), (200_000, 1_000)])
 def test_an_image_of_too_many_pixels_is_refused_by_its_header(size: tuple[int, int]) -> None:
     content = png_header(*size)
     assert len(content) < 10_000
-    with pytest.raises(TooLargeError, match="at most 64000000 pixels"):
+    with pytest.raises(TooLargeError, match="at most 24000000 pixels"):
         decode(content)
 
 

@@ -201,7 +201,7 @@ def test_a_model_whose_fusion_weighs_no_parts_refuses_weights(url: str, weighing
 
 def test_the_graph_gives_every_deployment_the_weights_and_refuses_what_no_model_can_weigh(url: str, weighing: str) -> None:
     application = build({"checkpoint": weighing, "modality_weights": "person_mask:2, garment_words:0.5"})
-    _, _, *stages = application._bound_deployment.init_args
+    stages = application._bound_deployment.init_args[2:5]
     for bound in (application, *stages):
         given = bound._bound_deployment.user_config
         assert given == {"checkpoint": weighing, "weights": {"person_mask": 2.0, "garment_words": 0.5}}

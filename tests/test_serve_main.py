@@ -20,7 +20,8 @@ import ray
 
 import serve.__main__ as command
 from serve import local
-from serve.config import Settings, cache_secret, fast_flags
+from serve.config import Settings
+from serve.environment import cache_secret, fast_flags
 from serve.graph import build
 from tests.serving import untrained_checkpoint, variant
 from tryon_core.errors import ConfigError, TryonError

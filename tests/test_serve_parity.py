@@ -27,11 +27,11 @@ def local_graph(url: str) -> Any:
     handle = serve.run(build({"checkpoint": url}), _local_testing_mode=True)
     for _ in range(200):
         try:
-            handle.recommend.remote(Case().ask()).result(timeout_s=30)
+            if not handle.recommend.remote(Case().ask()).result(timeout_s=30).degraded:
+                return handle
         except UnavailableError:
-            time.sleep(0.02)
-        else:
-            return handle
+            pass
+        time.sleep(0.02)
     raise TimeoutError("expected every stage to load its model")
 
 

@@ -11,6 +11,7 @@ import pytest
 from serve.ease import GIRTHS, LENGTHS
 from serve.languages import LANGUAGES, Language
 from serve.sentences import CATALOGUES, percent_of, refusal, say, whole_cm
+from serve.shopper_parts import PHOTO_GONE
 from serve.traits import traits_of
 from tryon_core.refusals import REFUSALS
 
@@ -51,8 +52,8 @@ def test_every_language_has_every_word() -> None:
     told = {language: {kind: set(words) for kind, words in CATALOGUES[language].words.items()} for language in LANGUAGES}
     assert told["de"] == told["en"] == told["zh"]
     assert told["en"]["place"] == {key.removesuffix("_cm") for key in (*GIRTHS, *LENGTHS)}
-    assert told["en"]["refusal"] == {*REFUSALS, "unseen", "unavailable"}
-    assert all(refusal("en", code) == sentence for code, sentence in REFUSALS.items())
+    assert told["en"]["refusal"] == {*REFUSALS, *PHOTO_GONE, "unseen", "unavailable"}
+    assert all(refusal("en", code) == sentence for code, sentence in (REFUSALS | PHOTO_GONE).items())
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -106,6 +106,18 @@ def test_patches_at_the_same_time_are_all_kept(kind: str, store_places: Places) 
     asyncio.run(check())
 
 
+def test_of_writes_at_the_same_time_one_that_fails_takes_no_other_with_it(kind: str, store_places: Places) -> None:
+    async def check() -> None:
+        async with opened(store_places.url(kind)) as store:
+            writes = [store.garments.put(garment(n), if_match="none" if n % 3 == 1 else None) for n in range(30)]
+            outcomes = await asyncio.gather(*writes, return_exceptions=True)
+            assert [isinstance(outcome, PreconditionError) for outcome in outcomes] == [n % 3 == 1 for n in range(30)]
+            found = await store.garments.get_many([f"g{n:04d}" for n in range(30)])
+            assert list(found) == [f"g{n:04d}" for n in range(30) if n % 3 != 1]
+
+    asyncio.run(check())
+
+
 def test_many_are_put_at_once_and_listed_by_pages_in_the_order_of_their_ids(kind: str, store_places: Places) -> None:
     async def check() -> None:
         async with opened(store_places.url(kind)) as store:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from itertools import count
 
 import numpy as np
@@ -13,6 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serve.records import OrderLine
+from serve.sqlite_store import SqliteStore
+from serve.sqlite_store.schema import STEPS
 from serve.store import Store
 from tests.store_cases import DAY, KINDS, NOW, Places, line, opened
 from tryon_core.errors import ConfigError, InputError
@@ -253,3 +257,44 @@ def _within(prefix: str, report: OrderLine) -> OrderLine:
     """A report of an example's own line, garment and customer."""
     names = {"order_line_id": prefix + report.order_line_id, "history_id": prefix + report.history_id}
     return OrderLine(**{**vars(report), **names, "customer": report.customer and prefix + report.customer})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_numbers_stand_behind_the_counts_unless_some_were_seeded(kind: str, store_places: Places) -> None:
+    async def tally(store: Store) -> tuple[int, int, int] | None:
+        return (await store.lines.told(["style"], day=NOW / DAY))["style", "M"].tally
+
+    def small(n: int, days: float = 20.0) -> OrderLine:
+        return line(n, outcome="returned", fit="small", customer=f"c{n}", occurred_at=NOW - days * DAY)
+
+    async def check() -> None:
+        async with opened(store_places.url(kind), CONFIG) as store:
+            await store.lines.put_many([*(small(n) for n in range(10)), line(10), line(11, customer="c")])
+            assert await tally(store) == (10, 2, 0)
+            await store.lines.put_many([line(0, outcome="returned", fit="large", customer="c0", occurred_at=NOW)])
+            assert await tally(store) == (9, 2, 1)
+            assert await store.lines.delete_customer("c1") == 1
+            assert await tally(store) == (8, 2, 1)
+        async with opened(store_places.url(kind), CONFIG) as store:
+            assert await store.lines.seed([("style", "M", (3.5, 1.0, 0.0))], day=NOW / DAY)
+            assert await tally(store) is None
+            await store.lines.put_many([small(1)])
+            assert await tally(store) is None
+
+    asyncio.run(check())
+
+
+def test_verdicts_that_were_counted_before_there_were_whole_numbers_are_told_without(store_places: Places) -> None:
+    async def check() -> None:
+        path = store_places.url("sqlite").removeprefix("sqlite:///")
+        older = await SqliteStore.open(path, CONFIG, STEPS[:1])
+        await older.close()
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("INSERT INTO counts (history_id, size, num, small, fit, large) VALUES ('style', 'M', 2, 0, 9.0, 0)")
+        async with opened(f"sqlite:///{path}") as store:
+            await store.lines.put_many([line(1)])
+            told = (await store.lines.told(["style"], day=NOW / DAY))["style", "M"]
+            assert told.tally is None
+            assert told.aged[1] > 0
+
+    asyncio.run(check())

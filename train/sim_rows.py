@@ -36,7 +36,7 @@ def sim_data(config: ModelConfig, options: SimConfig, splits: Sequence[str]) -> 
     older than a brand. The grouping `brand` tells those of brands set aside; cameras set aside took all of ``val``.
     """
     shop = build_shop(options)
-    garments = [_garment(shop, j) for j in range(len(shop.garments))]
+    garments = [garment_of(shop, j) for j in range(len(shop.garments))]
     held = shop.holdout[shop.orders.shopper]
     makers = _makers(shop, config, garments)
     unseen = shop.unseen[shop.orders.garment]
@@ -144,7 +144,8 @@ def _first_sizes(shop: Shop) -> Ids:
     return np.cumsum([0, *(len(garment.sizes) for garment in shop.garments[:-1])]).astype(np.int64)
 
 
-def _garment(shop: Shop, number: int) -> Garment:
+def garment_of(shop: Shop, number: int) -> Garment:
+    """Return one of the shop's garments as a shop describes it."""
     told = shop.garments[number]
     sizes = tuple(Size(label, chart=chart) for label, chart in told.sizes)
     texts = {name: getattr(told, name) for name in ("title", "brand", "department", "category", "description", "style_id")}

@@ -20,12 +20,13 @@ import numpy as np
 
 from tryon_core.config import ModelConfig
 from tryon_core.errors import ConfigError, expected_one_of
+from tryon_core.reasons import Reasons
 
 from .data.assortment import Described, add_ordered, read_garments
 from .data.columns import Columns, read_columns
 from .data.names import misspelt
 from .data.order_lines import OrderLine, read_lines, required
-from .data.reasons import Reasons, read_reasons
+from .data.reasons import read_reasons
 from .data.rejects import Rejected, RejectedError, summary
 from .data.sim import SimConfig
 from .data.tables import Table, beside, read_table

@@ -15,10 +15,12 @@ from .batch import Column
 from .config import ImageTower, TextTower
 from .errors import InputError
 from .explain import Ablation
+from .mask import decode_mask
 from .model import Model
 from .person import find_person, frame_mask
 from .photo import decode, prepare
 from .pose import pose_model
+from .refusals import REFUSALS
 from .spans import Word, words_of
 from .text import text_arrays, token_arrays
 from .words import Token
@@ -70,10 +72,20 @@ def encode_images(model: Model, part: str, images: Sequence[bytes]) -> list[Embe
     """
     tower = model.config.towers[model.config.parts[part]]
     assert isinstance(tower, ImageTower)
-    prepared = [_prepared(image, part, tower) for image in images]
-    pixels = [p for p in prepared if isinstance(p, np.ndarray)]
-    embeddings = iter(_halves(model.encode(part, np.stack(pixels))) if pixels else [])
-    return [next(embeddings) if isinstance(p, np.ndarray) else p for p in prepared]
+    return _encoded(model, part, [_prepared(image, part, tower) for image in images])
+
+
+@torch.inference_mode()
+def encode_masks(model: Model, masks: Sequence[bytes]) -> list[Embedding | Refused | InputError]:
+    """Return for each mask file, in order, its embedding, or why there is none; it is what its person's photo would give.
+
+    Args:
+        model: one with the part `person_mask`.
+        masks: as `mask.decode_mask` takes them.
+    """
+    tower = model.config.towers[model.config.parts["person_mask"]]
+    assert isinstance(tower, ImageTower)
+    return _encoded(model, "person_mask", [_framed(mask, tower) for mask in masks])
 
 
 def warm_up(model: Model) -> None:
@@ -128,6 +140,22 @@ def _ablation(words: Sequence[Word], left: Sequence[Sequence[Token]], embeddings
     values = np.array(list(itertools.islice(embeddings, int(known.sum()))), dtype=np.float16).reshape(-1, dim)
     places = np.array([(word.start, word.end) for word in words], dtype=np.int64).reshape(-1, 2)
     return Ablation(places, Column(values, np.where(known, known.cumsum() - 1, -1)))
+
+
+def _encoded(
+    model: Model, part: str, prepared: Sequence[npt.NDArray[Any] | Refused | InputError]
+) -> list[Embedding | Refused | InputError]:
+    pixels = [p for p in prepared if isinstance(p, np.ndarray)]
+    embeddings = iter(_halves(model.encode(part, np.stack(pixels))) if pixels else [])
+    return [next(embeddings) if isinstance(p, np.ndarray) else p for p in prepared]
+
+
+def _framed(content: bytes, tower: ImageTower) -> npt.NDArray[Any] | Refused | InputError:
+    try:
+        mask = decode_mask(content)
+    except InputError as err:
+        return err
+    return Refused(REFUSALS["no_person"]) if mask is None else frame_mask(mask, tower.height, tower.width)
 
 
 def _halves(embeddings: torch.Tensor) -> list[Embedding]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -172,11 +172,17 @@ class History:
         day: float,
         config: HistoryConfig | None = None,
         effects: Effects | None = None,
+        tallies: Mapping[str, tuple[int, int, int]] | None = None,
     ) -> History:
-        """Return a history that starts from counts as of a day, as `rows` gave them."""
+        """Return a history that starts from counts as of a day, as `rows` gave them.
+
+        Args:
+            tallies: the whole numbers of small, fit, large behind a garment's counts, where they are known.
+        """
         history = cls(config or HistoryConfig(), effects)
         history._counts.update({key: (day, np.asarray(counts, dtype=np.float64)) for key, counts in rows})
-        history._begun_from.update(history._counts)
+        history._tallies.update({("garment", name): np.array(told, dtype=float) for name, told in (tallies or {}).items()})
+        history._begun_from.update(history._counts.keys() - history._tallies.keys())
         return history
 
     def smoothed(self, counts: Counts) -> npt.NDArray[np.float32]:

@@ -97,7 +97,7 @@ def offers_of(
     offers = Offers(index[:, 0], index[:, 1], np.stack(numbers) if numbers else np.zeros((0, len(SIZE_FIELDS)), "f"))
     if history is None:
         return offers
-    own = _own_counts(history, owned[-MAX_LINES:]) if owned else None
+    own = _own_counts(history, owned) if owned else None
     labels = [garments[g].sizes[s].label if s >= 0 else "" for g, s in pairs]
     names = [garments[g].history_id for g, _ in pairs]
     rows = [history.features(name, label, shopper, day, own) for name, label in zip(names, labels, strict=True)]

@@ -1,4 +1,10 @@
-"""The shared store: one Redis for all nodes, which evicts nothing and writes an append-only file."""
+"""The shared store: one Redis for all nodes, which evicts nothing and writes an append-only file; not a cluster.
+
+What was acknowledged outlives kill -9 of any process, and loss of power where Redis has `appendfsync always`; with
+`everysec` the last second may go with the power. What is deleted is gone from memory at once; the append-only file, and
+replicas' and backups' copies of it, tell of it until it is written anew, which purging asks for at most an hour after a
+deletion and at least once a day.
+"""
 
 from __future__ import annotations
 

@@ -6,24 +6,37 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from redis import asyncio as redis_asyncio
-from redis.backoff import NoBackoff
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
 
 from tryon_core.errors import ConfigError
 
 from ..errors import StoreError
 
 logger = logging.getLogger(__name__)
-Script = Literal["put_lines", "delete_customer", "delete_shopper", "put_garment", "delete_garment", "add_fields"]
+Script = Literal[
+    "put_lines",
+    "delete_customer",
+    "delete_shopper",
+    "put_garment",
+    "delete_garment",
+    "add_fields",
+    "put_shopper",
+    "put_advice",
+    "read_fields",
+    "read_counts",
+]
 _OF_LINES: tuple[Script, ...] = ("put_lines", "delete_customer", "delete_shopper")
-_OTHERS: tuple[Script, ...] = ("put_garment", "delete_garment", "add_fields")
-_CONNECTIONS = 32
-_CONNECT_S, _ANSWER_S = 1.0, 10.0
+_OTHERS: tuple[Script, ...] = tuple(name for name in get_args(Script) if name not in _OF_LINES)
+_READ_AT_ONCE = 1000
+_CONNECTIONS = 16
+_CONNECT_S, _ANSWER_S = 5.0, 10.0
+"""Long enough for a machine with more to do than it can: an answer that comes late is worth more than none."""
 
 
 class Client:
@@ -35,14 +48,14 @@ class Client:
 
     def __init__(self, url: str, prefix: str = "tryon:") -> None:
         # What is asked here may be asked twice, but for counters; a connection that the server has closed is found out so.
-        once_more = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
+        again = Retry(ExponentialBackoff(cap=0.2, base=0.02), 3, supported_errors=(RedisConnectionError,))
         pool = redis_asyncio.BlockingConnectionPool.from_url(
             url,
             max_connections=_CONNECTIONS,
             timeout=_ANSWER_S,
             socket_timeout=_ANSWER_S,
             socket_connect_timeout=_CONNECT_S,
-            retry=once_more,
+            retry=again,
         )
         self.redis, self.prefix = redis_asyncio.Redis.from_pool(pool), prefix
         common = _text("lines")
@@ -89,6 +102,18 @@ class Client:
         """Return what a script returns, which is done whole or not at all."""
         async with self.told():
             return await self._scripts[script](args=[self.prefix, *arguments])
+
+    async def fields(self, wanted: Sequence[tuple[str, str]]) -> list[bytes | None]:
+        """Return the values of hashes' fields.
+
+        Args:
+            wanted: keys without the prefix, and fields.
+        """
+        values: list[bytes | None] = []
+        for start in range(0, len(wanted), _READ_AT_ONCE):
+            some = wanted[start : start + _READ_AT_ONCE]
+            values += await self.run("read_fields", *(word for pair in some for word in pair))
+        return values
 
     async def run_all(self, script: Script, arguments: Sequence[Sequence[Any]]) -> list[Any]:
         """Return what a script returns for each of many arguments, each of which is done whole or not at all."""

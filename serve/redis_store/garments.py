@@ -62,7 +62,7 @@ class RedisGarments:
 
     async def get_many(self, garment_ids: Sequence[str]) -> dict[str, GarmentRecord]:
         """See `store.Garments`."""
-        texts = await self._client.ask_all([("HGET", self._client.key("garment", own), "record") for own in garment_ids])
+        texts = await self._client.fields([(f"garment:{own}", "record") for own in garment_ids])
         return {own: read_garment(text) for own, text in zip(garment_ids, texts, strict=True) if text is not None}
 
     async def delete(self, garment_id: str, *, if_match: str | None = None) -> bool:
@@ -136,15 +136,12 @@ class RedisEmbeddings:
         self, garment_ids: Sequence[str], part: str, encoder: str
     ) -> list[tuple[str, str | None, EmbeddingRow | None]]:
         """Return each garment with the content that its part has, and the row that is kept."""
-        commands = [
-            command
+        wanted = [
+            pair
             for own in garment_ids
-            for command in (
-                ("HGET", self._client.key("garment", own), "contents"),
-                ("HGET", self._client.key("embeddings", own), _field(part, encoder)),
-            )
+            for pair in ((f"garment:{own}", "contents"), (f"embeddings:{own}", _field(part, encoder)))
         ]
-        found = await self._client.ask_all(commands)
+        found = await self._client.fields(wanted)
         rows = []
         for own, contents, value in zip(garment_ids, found[::2], found[1::2], strict=True):
             row = None

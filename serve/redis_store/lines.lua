@@ -3,7 +3,7 @@
 -- A line is the JSON array that `record_json.write_line` writes.
 local prefix, half_life, cap = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local ORIGIN = 18262 -- the day that all weights are seen from, as in verdicts.py
-local PLACE = { small = 2, fit = 3, large = 4 }
+local PLACE = { small = 2, fit = 3, large = 4 } -- of a tally; the weight is three further on
 
 local function some(value)
   if value ~= cjson.null then return value end
@@ -69,21 +69,24 @@ end
 
 local function count(line, sign)
   local key = prefix .. 'counts:' .. line.history_id
-  local sums, held = { 0, 0, 0, 0 }, redis.call('HGET', key, line.size)
+  -- Number of verdicts, tallies of small, fit, large, their weights; the first stores had no tallies.
+  local sums, held = { 0, 0, 0, 0, 0, 0, 0 }, redis.call('HGET', key, line.size)
   if held then
     local at = 0
     for number in string.gmatch(held, '%S+') do
       at = at + 1
       sums[at] = tonumber(number)
     end
+    if at == 4 then sums = { sums[1], 0, 0, 0, sums[2], sums[3], sums[4] } end
   end
   local weight = 2 ^ ((line.occurred_at / 86400 - ORIGIN) / half_life)
   sums[1] = sums[1] + sign
-  sums[PLACE[line.verdict]] = sums[PLACE[line.verdict]] + sign * weight
+  local at = PLACE[line.verdict]
+  sums[at], sums[at + 3] = sums[at] + sign, sums[at + 3] + sign * weight
   if sums[1] <= 0 then
     redis.call('HDEL', key, line.size)
   else
-    redis.call('HSET', key, line.size, string.format('%d %.17g %.17g %.17g', unpack(sums)))
+    redis.call('HSET', key, line.size, string.format('%d %d %d %d %.17g %.17g %.17g', unpack(sums)))
   end
 end
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from tryon_core.batch import FIT_CLASSES
 from tryon_core.history import HistoryConfig
 
 from ..record_json import read_line, write_line
-from ..records import OrderLine
-from ..store import Counts, LineOutcome
+from ..records import Counts, OrderLine, Told
+from ..store import LineOutcome
 from ..verdicts import agreed, seen_from, settings_of, weight
 from .client import Client
 
@@ -53,8 +55,7 @@ class RedisLines:
 
     async def get_many(self, order_line_ids: Sequence[str]) -> dict[str, OrderLine]:
         """See `store.OrderLines`."""
-        commands = [("HGET", self._bucket(found), found) for found in order_line_ids]
-        texts = await self._client.ask_all(commands)
+        texts = await self._client.fields([(_bucket(found), found) for found in order_line_ids])
         return {found: read_line(text) for found, text in zip(order_line_ids, texts, strict=True) if text is not None}
 
     async def of_customer(self, customer: str) -> list[OrderLine]:
@@ -84,17 +85,22 @@ class RedisLines:
 
     async def counts(self, history_ids: Sequence[str], *, day: float) -> Counts:
         """See `store.OrderLines`."""
+        return {key: own.aged for key, own in (await self.told(history_ids, day=day)).items()}
+
+    async def told(self, history_ids: Sequence[str], *, day: float) -> dict[tuple[str, str], Told]:
+        """See `store.OrderLines`."""
         distinct = list(dict.fromkeys(history_ids))
-        commands = [("HGETALL", self._client.key(kind, own)) for own in distinct for kind in ("counts", "seeds")]
-        found = await self._client.ask_all(commands)
         sums: dict[tuple[str, str], Any] = {}
-        for place, sizes in enumerate(found):
-            for size, numbers in sizes.items():
-                key = (distinct[place // 2], size.decode())
-                told = [float(number) for number in numbers.split()[-3:]]
-                sums[key] = [a + b for a, b in zip(sums.get(key, (0.0, 0.0, 0.0)), told, strict=True)]
+        tallies: dict[tuple[str, str], tuple[int, int, int] | None] = {}
+        for place, flat in enumerate(json.loads(await self._client.run("read_counts", *distinct))):
+            for size, numbers in zip(flat[::2], flat[1::2], strict=True) if flat else ():
+                key = (distinct[place // 2], size)
+                *counted, small, fit, large = (float(number) for number in numbers.split())
+                before = sums.get(key, (0.0, 0.0, 0.0))
+                sums[key] = [a + b for a, b in zip(before, (small, fit, large), strict=True)]
+                tallies[key] = _tally(counted) if key not in tallies else None  # what was seeded comes without one
         seen = seen_from(np.array(list(sums.values())).reshape(-1, 3), day, self.history.half_life_days)
-        return dict(zip(sums, seen, strict=True))
+        return {key: Told(own, tallies[key]) for key, own in zip(sums, seen, strict=True)}
 
     async def seed(self, rows: Iterable[tuple[str, str, Sequence[float]]], *, day: float) -> bool:
         """See `store.OrderLines`."""
@@ -108,6 +114,15 @@ class RedisLines:
         await self._client.ask_all(commands, whole=True)
         return True
 
-    def _bucket(self, order_line_id: str) -> str:
-        digest = hashlib.sha1(order_line_id.encode(), usedforsecurity=False).hexdigest()
-        return self._client.key("lines", digest[:3])
+
+def _bucket(order_line_id: str) -> str:
+    digest = hashlib.sha1(order_line_id.encode(), usedforsecurity=False).hexdigest()
+    return f"lines:{digest[:3]}"
+
+
+def _tally(counted: Sequence[float]) -> tuple[int, int, int] | None:
+    """Return small, fit, large of [number of verdicts, small, fit, large]; None where that is not told of all of them."""
+    if len(counted) != 1 + len(FIT_CLASSES) or sum(counted[1:]) != counted[0]:
+        return None
+    small, fit, large = (int(number) for number in counted[1:])
+    return small, fit, large

@@ -26,12 +26,10 @@ class RedisShoppers:
     def __init__(self, client: Client, lines: RedisLines) -> None:
         self._client, self._lines = client, lines
 
-    async def put(self, record: ShopperRecord) -> None:
+    async def put(self, record: ShopperRecord) -> bool:
         """See `store.Shoppers`."""
-        key = self._client.key("shopper", record.id)
         fields = ["record", write(record), *_fields(record.embeddings)]
-        commands = [("DEL", key), ("HSET", key, *fields), ("PEXPIREAT", key, int(record.expires_at * 1000))]
-        await self._client.ask_all(commands, whole=True)
+        return bool(await self._client.run("put_shopper", record.id, int(record.expires_at * 1000), *fields))
 
     async def add_embeddings(self, shopper_id: str, embeddings: Mapping[tuple[str, str], bytes], *, now: float) -> bool:
         """See `store.Shoppers`."""
@@ -60,14 +58,11 @@ class RedisShoppers:
         number, num_advices, num_lines, *customers = found
         return Deletion(int(number), num_advices, num_lines, tuple(sorted(customer.decode() for customer in customers)))
 
-    async def put_advice(self, advice: Advice) -> None:
+    async def put_advice(self, advice: Advice) -> bool:
         """See `store.Shoppers`."""
-        key, until = self._client.key("advice", advice.recommendation_id), int(advice.expires_at * 1000)
-        commands = [("SET", key, write(advice)), ("PEXPIREAT", key, until)]
-        if advice.shopper_id:
-            own = self._client.key("advices", advice.shopper_id)
-            commands += [("SADD", own, advice.recommendation_id), ("PEXPIREAT", own, until)]
-        await self._client.ask_all(commands, whole=True)
+        until = int(advice.expires_at * 1000)
+        own = (advice.recommendation_id, advice.shopper_id, until, write(advice))
+        return bool(await self._client.run("put_advice", *own))
 
     async def get_advices(self, recommendation_ids: Sequence[str], *, now: float) -> dict[str, Advice]:
         """See `store.Shoppers`."""

@@ -7,10 +7,12 @@ import logging
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from tryon_core.errors import TryonError
 
 from ..errors import OverloadedError, UnavailableError
+from ..problems import PROBLEMS
 from ..trial import Trial
 
 logger = logging.getLogger(__name__)
@@ -74,7 +76,7 @@ async def livez() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: PROBLEMS[503]})
 async def readyz(request: Request) -> dict[str, str]:
     """Tell whether the whole graph answers; it is probed in the background, not by this request."""
     reason = request.app.state.probe.reason
@@ -83,7 +85,7 @@ async def readyz(request: Request) -> dict[str, str]:
     return {"status": "ready", "model": request.app.state.service.recommender.manifest.fingerprint}
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Tell this node's totals in Prometheus text."""
     content, content_type = await asyncio.to_thread(request.app.state.service.metrics.exposition)

@@ -8,11 +8,12 @@ from tryon_core.errors import InputError, TooLargeError
 from tryon_core.garment import LETTERS, Garment, Size
 from tryon_core.words import MAX_CHARACTERS
 
+from ..ask import Ask, Candidate
 from ..body import Form, read_form
 from ..envelope import patience_s
+from ..guard import charge_garments
 from ..languages import mark_language, read_language
 from ..problems import PROBLEMS
-from ..recommender import Ask, Candidate
 from ..schema import ChoiceOut, PredictOut
 
 router = APIRouter()
@@ -24,6 +25,7 @@ _BODY = {
             "schema": {
                 "type": "object",
                 "additionalProperties": False,
+                "anyOf": [{"required": ["image"]}, {"required": ["text"]}],
                 "properties": {
                     "image": {"type": "string", "contentMediaType": "image/*", "description": "the shopper's photo"},
                     "text": {"type": "string", "maxLength": MAX_CHARACTERS, "description": "the shopper's words"},
@@ -49,6 +51,7 @@ async def predict(request: Request, response: Response) -> PredictOut:
     language = read_language(request.headers)
     photo, waits = form.files.get("image"), patience_s(request)
     ask = Ask(candidates, words, photo, "/image", top_k=1, language=language, patience_s=waits)
+    await charge_garments(request, len(candidates))
     answer = await service.recommender.recommend(ask, request.state.timings)
     best = answer.recommendations[0]
     service.metrics.count_degraded(answer.degraded_codes)

@@ -1,4 +1,9 @@
-"""The embedded store: one SQLite file that several processes of one machine share."""
+"""The embedded store: one SQLite file that several processes of one machine share.
+
+What was acknowledged outlives kill -9 of any process, and loss of power as far as the disk keeps what it says it has
+(synchronous=FULL). What is deleted is overwritten in the file, and its log is emptied before a deletion of a shopper or a
+customer returns; blocks that the disk itself has set aside are out of reach. The file must not lie on a network filesystem.
+"""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from tryon_core.history import HistoryConfig
 
-from ..records import OrderLine
-from ..store import Counts, LineOutcome
+from ..records import Counts, OrderLine, Told
+from ..store import LineOutcome
 from ..verdicts import Changes, agreed, seen_from, settings_of, weight
 from .database import Database, chunked
 
@@ -21,9 +21,10 @@ _LATEST = (
     f"SELECT {_COLUMNS} FROM lines WHERE customer = ? AND customer <> '' AND history_id = ? AND id <> ? "
     "AND (fit IS NOT NULL OR outcome = 'kept') ORDER BY occurred_at DESC, size DESC, coalesce(fit, 'fit') DESC LIMIT ?"
 )
+_SUMS = ("num", "small", "fit", "large", "num_small", "num_fit", "num_large")
 _ADD = (
-    "INSERT INTO counts (history_id, size, num, small, fit, large) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-    "num = num + excluded.num, small = small + excluded.small, fit = fit + excluded.fit, large = large + excluded.large"
+    f"INSERT INTO counts (history_id, size, {', '.join(_SUMS)}) VALUES (?, ?, {', '.join('?' for _ in _SUMS)}) "
+    f"ON CONFLICT DO UPDATE SET {', '.join(f'{name} = {name} + excluded.{name}' for name in _SUMS)}"
 )
 _SETTLED = "DELETE FROM counts WHERE history_id = ? AND size = ? AND num <= 0"
 
@@ -86,15 +87,20 @@ class SqliteLines:
 
     async def counts(self, history_ids: Sequence[str], *, day: float) -> Counts:
         """See `store.OrderLines`."""
-        query = "SELECT history_id, size, small, fit, large FROM counts WHERE history_id IN ({})"
+        return {key: own.aged for key, own in (await self.told(history_ids, day=day)).items()}
+
+    async def told(self, history_ids: Sequence[str], *, day: float) -> dict[tuple[str, str], Told]:
+        """See `store.OrderLines`."""
+        query = f"SELECT history_id, size, {', '.join(_SUMS)} FROM counts WHERE history_id IN ({{}})"
         rows = await self._database.read(lambda db: chunked(db, query, list(dict.fromkeys(history_ids))))
-        sums = seen_from(np.array([row[2:] for row in rows]).reshape(-1, 3), day, self.history.half_life_days)
-        return {(row[0], row[1]): counts for row, counts in zip(rows, sums, strict=True)}
+        sums = seen_from(np.array([row[3:6] for row in rows]).reshape(-1, 3), day, self.history.half_life_days)
+        tallies = [row[6:] if sum(row[6:]) == row[2] else None for row in rows]  # what was seeded is one more, of no verdict
+        return {(row[0], row[1]): Told(*each) for row, each in zip(rows, zip(sums, tallies, strict=True), strict=True)}
 
     async def seed(self, rows: Iterable[tuple[str, str, Sequence[float]]], *, day: float) -> bool:
         """See `store.OrderLines`."""
         scale = weight(day, self.history.half_life_days)
-        given = [(history_id, size, 1, *(scale * float(n) for n in counts)) for history_id, size, counts in rows]
+        given = [(history_id, size, 1, *(scale * float(n) for n in counts), 0, 0, 0) for history_id, size, counts in rows]
 
         def seeded(db: sqlite3.Connection) -> bool:
             if db.execute("SELECT 1 FROM meta WHERE name = 'seeded' UNION ALL SELECT 1 FROM lines LIMIT 1").fetchone():

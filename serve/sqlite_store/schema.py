@@ -37,7 +37,11 @@ CREATE TABLE counts (history_id TEXT NOT NULL, size TEXT NOT NULL, num INTEGER N
 CREATE TABLE keys (name TEXT PRIMARY KEY, data TEXT NOT NULL);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-STEPS: tuple[Step, ...] = (_FIRST,)
+# Of verdicts that were counted before there was a tally, none is told: their number is more than the tally's.
+_TALLIES = ";".join(
+    f"ALTER TABLE counts ADD COLUMN num_{verdict} INTEGER NOT NULL DEFAULT 0" for verdict in ("small", "fit", "large")
+)
+STEPS: tuple[Step, ...] = (_FIRST, _TALLIES)
 """Step N, from 1 on, leads from version N - 1 to N; version 0 is an empty file. Steps are added and never changed."""
 
 

@@ -18,15 +18,19 @@ class SqliteShoppers:
     def __init__(self, database: Database, lines: SqliteLines) -> None:
         self._database, self._lines = database, lines
 
-    async def put(self, record: ShopperRecord) -> None:
+    async def put(self, record: ShopperRecord) -> bool:
         """See `store.Shoppers`."""
 
-        def put(db: sqlite3.Connection) -> None:
+        def put(db: sqlite3.Connection) -> bool:
+            query = "SELECT 1 FROM shoppers WHERE id = ? AND expires_at > ?"
+            if _is_buried(db, record.id) or db.execute(query, (record.id, record.created_at)).fetchone():
+                return False
             values = (record.id, record.expires_at, write(record))
             db.execute("INSERT OR REPLACE INTO shoppers (id, expires_at, record) VALUES (?, ?, ?)", values)
             _put_embeddings(db, record.id, record.embeddings)
+            return True
 
-        await self._database.write(put)
+        return await self._database.write(put)
 
     async def add_embeddings(self, shopper_id: str, embeddings: Mapping[tuple[str, str], bytes], *, now: float) -> bool:
         """See `store.Shoppers`."""
@@ -73,13 +77,26 @@ class SqliteShoppers:
             customers = tuple(sorted({line.customer for line in lines if line.customer}))
             return Deletion(int(buried[0]), len(advices), len(lines), customers)
 
+        known = (
+            "SELECT 1 FROM shoppers WHERE id = ?1 UNION ALL SELECT 1 FROM advices WHERE shopper_id = ?1 "
+            "UNION ALL SELECT 1 FROM tombstones WHERE shopper_id = ?1 LIMIT 1"
+        )
+        if not await self._database.rows(known, (shopper_id,)):
+            return None  # without the log being emptied for nobody
         return await self._database.write(deleted, truncate=True)
 
-    async def put_advice(self, advice: Advice) -> None:
+    async def put_advice(self, advice: Advice) -> bool:
         """See `store.Shoppers`."""
         values = (advice.recommendation_id, advice.shopper_id, advice.expires_at, write(advice))
         query = "INSERT OR REPLACE INTO advices (id, shopper_id, expires_at, record) VALUES (?, ?, ?, ?)"
-        await self._database.execute(query, values)
+
+        def put(db: sqlite3.Connection) -> bool:
+            if _is_buried(db, advice.shopper_id):
+                return False
+            db.execute(query, values)
+            return True
+
+        return await self._database.write(put)
 
     async def get_advices(self, recommendation_ids: Sequence[str], *, now: float) -> dict[str, Advice]:
         """See `store.Shoppers`."""
@@ -98,6 +115,12 @@ class SqliteShoppers:
             db.execute("DELETE FROM replicas WHERE at <= ?", (now - TOMBSTONE_S,))
             return num + db.execute("DELETE FROM tombstones WHERE at <= ?", (now - TOMBSTONE_S,)).rowcount
 
+        over = (
+            "SELECT 1 FROM shoppers WHERE expires_at <= ?1 UNION ALL SELECT 1 FROM advices WHERE expires_at <= ?1 "
+            "UNION ALL SELECT 1 FROM tombstones WHERE at <= ?2 LIMIT 1"
+        )
+        if not await self._database.rows(over, (now, now - TOMBSTONE_S)):
+            return 0
         return await self._database.write(purged, truncate=True)
 
 
@@ -121,6 +144,10 @@ class SqliteTombstones:
         """See `store.Tombstones`."""
         ((number,),) = await self._database.rows("SELECT min(number) FROM replicas WHERE at > ?", (now - live_s,))
         return None if number is None else int(number)
+
+
+def _is_buried(db: sqlite3.Connection, shopper_id: str) -> bool:
+    return db.execute("SELECT 1 FROM tombstones WHERE shopper_id = ?", (shopper_id,)).fetchone() is not None
 
 
 def _put_embeddings(db: sqlite3.Connection, shopper_id: str, embeddings: Mapping[tuple[str, str], bytes]) -> None:

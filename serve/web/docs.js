@@ -24,9 +24,10 @@ const body = (title, content, all) =>
   ]);
 
 const shown = (path, method, route, all) => {
+  const scopes = route["x-scopes"]?.length ? `Scope ${route["x-scopes"].join(" or ")}, where keys are configured.` : "Needs no key.";
   const summary = element("summary", "", element("code", `${method.toUpperCase()} ${path}`));
   const answers = Object.entries(route.responses).flatMap(([status, told]) => body(`${status} ${told.description}`, told.content, all));
-  return element("details", "", summary, element("p", route.description ?? ""), ...body("Request", route.requestBody?.content, all), ...answers);
+  return element("details", "", summary, element("p", route.description ?? ""), element("p", scopes), ...body("Request", route.requestBody?.content, all), ...answers);
 };
 
 fetch("/openapi.json")

@@ -56,7 +56,10 @@ form.addEventListener("submit", async (event) => {
   ask.setAttribute("aria-disabled", "true"); // not disabled, which would take the focus from it
   answer.replaceChildren();
   try {
-    const response = await fetch("/v1/predict", { method: "POST", body });
+    const key = document.getElementById("key").value.trim();
+    const headers = key ? { Authorization: `Bearer ${key}` } : {};
+    const response = await fetch("/v1/predict", { method: "POST", body, headers });
+    if (response.status === 401) document.getElementById("asked").hidden = false;
     const result = await response.json();
     if (response.ok) show(result);
     else answer.append(element("p", result.detail, "error"));

@@ -6,7 +6,7 @@
 | `garment_id` | required |
 | `outcome` | kept, returned or exchanged; required unless `fit` says more |
 | `fit` | what the shopper said of it: small, fit, large |
-| `reason` | why it came back, in the shop's words; see `reasons` |
+| `reason` | why it came back, in the shop's words; see `tryon_core.reasons` |
 | `occurred_at` | when outcome and reason were known; where missing, option `delay` says how many days after the order |
 | `order_line_id` | the line's own name; of lines with the same, the one with the latest `occurred_at` counts |
 | `order_id` | lines of one order; several sizes of a garment in one say which is preferred |
@@ -34,9 +34,9 @@ from datetime import UTC, datetime
 
 from tryon_core.batch import FIT_CLASSES, MEASUREMENTS
 from tryon_core.errors import InputError, expected_one_of
+from tryon_core.reasons import Reasons
 from tryon_core.shopper import Profile, shopper_words
 
-from .reasons import Reasons
 from .rejects import Rejected
 from .repeats import latest, repeated
 from .tables import Table

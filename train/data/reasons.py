@@ -1,56 +1,11 @@
-"""What a shop's reasons for a return mean, in any language: small, large, style, or nothing that a model should learn."""
+"""Files that say what a shop's reasons for a return mean, for tables; what they say is `tryon_core.reasons`."""
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-import fsspec
-
 from tryon_core.errors import ConfigError, expected_one_of
-from tryon_core.folding import fold
+from tryon_core.reasons import Reasons, read_json_reasons, reasons_of
 
 from .tables import read_table
-
-MEANINGS = ("small", "large", "style", "ignore")
-"""Too small; too large; not liked, whatever the size; nothing that tells how it fits or pleases, such as damage."""
-_PLAIN = {
-    **{name: name for name in MEANINGS},
-    "too small": "small",
-    "too big": "large",
-    "too large": "large",
-    "damaged": "ignore",
-}
-
-
-@dataclass
-class Reasons:
-    """A map of values to meanings, which counts the values that are not in it."""
-
-    meanings: Mapping[str, str] = field(default_factory=lambda: dict(_PLAIN))
-    """Value as `folding.fold` spells it to one of `MEANINGS`."""
-    unknown: Counter[str] = field(default_factory=Counter)
-
-    def meaning(self, value: str) -> str:
-        """Return what a value means; empty where nothing was said, or it is not known, which is counted."""
-        found = self.meanings.get(fold(value), "")
-        if value and not found:
-            self.unknown[value] += 1
-        return found
-
-    def report(self) -> list[str]:
-        """Return a sentence for each value that was not known, the most frequent first."""
-        return [
-            f"reason {value!r} in {num} lines has no meaning{self._hint(value)}" for value, num in self.unknown.most_common()
-        ]
-
-    def _hint(self, value: str) -> str:
-        close = difflib.get_close_matches(fold(value), self.meanings, n=1)
-        return f"; did you mean {close[0]!r}, which is {self.meanings[close[0]]}?" if close else ""
 
 
 def read_reasons(url: str) -> Reasons:
@@ -59,34 +14,9 @@ def read_reasons(url: str) -> Reasons:
     Case, width and how accents are composed do not count; see `folding.fold`.
 
     Raises:
-        ConfigError: the file does not read, a meaning is none of `MEANINGS`, or a reason has two.
+        ConfigError: the file does not read, a meaning is none of `reasons.MEANINGS`, or a reason has two.
     """
-    told = _json(url) if url.lower().endswith(".json") else _csv(url)
-    meanings = dict[str, str]()
-    for value, meaning in told:
-        if meaning not in MEANINGS:
-            raise ConfigError(expected_one_of(f"the meaning of reason {value!r} in {url}", meaning, MEANINGS))
-        if meanings.setdefault(fold(value), meaning) != meaning:
-            raise ConfigError(
-                f"expected one meaning of reason {value!r} in {url}, got {meanings[fold(value)]} and {meaning}"
-            )
-    return Reasons({**_PLAIN, **meanings})
-
-
-def _json(url: str) -> list[tuple[str, Any]]:
-    """Return the pairs of an object, those with the same key, too."""
-    try:
-        with fsspec.open(url, "rb") as file:
-            told = json.load(file, object_pairs_hook=_Pairs)
-    except (OSError, ValueError) as err:
-        raise ConfigError(f"expected a JSON file of reasons at {url}, got one that does not read: {err}") from err
-    if not isinstance(told, _Pairs):
-        raise ConfigError(f"expected an object of reasons in {url}, got {type(told).__name__}")
-    return told
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """The pairs of a JSON object, which a list is not."""
+    return read_json_reasons(url) if url.lower().endswith(".json") else reasons_of(_csv(url), url)
 
 
 def _csv(url: str) -> list[tuple[str, str]]:
