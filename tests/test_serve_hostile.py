@@ -127,7 +127,7 @@ def test_connections_that_never_send_a_whole_head_keep_nobody_else_waiting(servi
             connection.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_hundred_of_each_kind_leave_the_service_as_it_was(service: Live, http: httpx.Client, checkpoint: str) -> None:
     for kind in KINDS:
         timed(service, http, kind, 100)  # libraries and caches are there afterwards

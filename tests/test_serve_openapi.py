@@ -75,6 +75,6 @@ def test_every_route_keeps_to_its_page(api: Any) -> None:
     assert_kept(api, 24, derandomize=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_route_keeps_to_its_page_in_two_thousand_examples(api: Any) -> None:
     assert_kept(api, 2_000)
