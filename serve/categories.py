@@ -165,10 +165,14 @@ def category_of(given: str | None) -> Category:
 
 
 def worded(given: str | None) -> str:
-    """Return a category as the models read it: in their own word, with the shop's beside it; empty where there is none."""
+    """Return a category as the models read it; empty where there is none.
+
+    English stays as it is, since fitting reads a shop's table so; before what is said otherwise stands the models' own word.
+    """
     category = category_of(given)
-    own = category.told if category.mapped else (given or "")
-    return own if category.mapped in (None, fold(own)) else f"{category.mapped} {own}"
+    if not given or category.mapped is None or _ENGLISH.search(fold(given)):
+        return given or ""
+    return f"{category.mapped} {category.told}"
 
 
 def _last(text: str) -> str | None:
@@ -187,5 +191,9 @@ def _pattern(english: str, german: str, chinese: str) -> re.Pattern[str]:
     )
 
 
+_ENGLISH = re.compile(
+    rf"(?<![^\W_])(?:{'|'.join(re.escape(fold(word)) for english, _, _ in _WORDS.values() for word in english.split('|'))})"
+    r"(?:e?s)?(?![^\W_])"
+)
 _PATTERNS = [(kind, _pattern(*words)) for table in (_WORDS, _WITHOUT) for kind, words in table.items()]
 assert set(_WORDS) == set(CATEGORIES)

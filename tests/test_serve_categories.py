@@ -62,4 +62,5 @@ def test_the_models_own_words_stand_before_the_shops() -> None:
     assert worded("Damen > Kleider > Mini") == "dress Kleider"
     assert [worded(category) for category in CATEGORIES] == list(CATEGORIES)
     assert worded("Neuheiten") == "Neuheiten"
+    assert worded("A-line mini dresses") == "A-line mini dresses"
     assert worded(None) == ""
