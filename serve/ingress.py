@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
@@ -59,6 +60,7 @@ class Ingress:
         text_encoder: handle of the deployment with `encode` and `ablate`.
         fusion: handle of the deployment with `score`.
         customers: 1 to 64 bytes, the key of customers' hashes, the same for all replicas and at every start.
+        clock: seconds since 1970-01-01 UTC, as of which verdicts count.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class Ingress:
         text_encoder: Any,
         fusion: Any,
         customers: bytes = b"",
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = Settings.from_args(settings).placed()
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
@@ -86,7 +90,7 @@ class Ingress:
         self.blobs = Blobs(self.settings.blobs)
         self._store: Store | None = None
         self._intake: Intake | None = None
-        self._customers = customers
+        self._customers, self._clock = customers, clock
         self._upkeep: Upkeep | None = None
         self.links: Links = HostLinks(hosts) if (hosts := self.settings.image_hosts) else NoLinks()
         self._shoppers: Shoppers | None = None
@@ -155,7 +159,7 @@ class Ingress:
         stages = Stages(*self._handles, manifest, self.settings, self.metrics)
         features = Features(manifest, self._cache, stages.encoders, self._secret, self.settings.max_pixels, stages.masks)
         explainer = Explainer(manifest.config.parts, stages.ablations, stages.fusion)
-        live = None if history is None else await asyncio.to_thread(LiveHistory, self.store, history)
+        live = None if history is None else await asyncio.to_thread(LiveHistory, self.store, history, self._clock)
         if live is not None and await live.seed():
             logger.info("the store was empty and begins with the history of %s", url)
         bounds = Bounds(none_fits=self.settings.none_fits_from)

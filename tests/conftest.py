@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -69,6 +70,13 @@ def _batch(examples: Sequence[Mapping[str, Any]]) -> Batch:
         if values:
             batch[name] = Column(values if part_named(name).kind == "text" else np.stack(values), index)
     return batch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_as_in_a_terminal() -> None:
+    """Let what tests start inherit no ignored signal: a script's `&` ignores Ctrl-C, and nohup the terminal's end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

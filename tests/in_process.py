@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -61,14 +62,22 @@ class Stages:
             await handle.replica.reconfigure({"checkpoint": url})
 
 
+def stands_still() -> Callable[[], float]:
+    """A clock at this moment."""
+    now = time.time()
+    return lambda: now
+
+
 @asynccontextmanager
-async def service(url: str, *, secret: bytes = b"secret", **settings: Any) -> AsyncIterator[tuple[Ingress, Stages]]:
-    """An ingress with a model, ready to answer."""
+async def service(
+    url: str, *, secret: bytes = b"secret", clock: Callable[[], float] = time.time, **settings: Any
+) -> AsyncIterator[tuple[Ingress, Stages]]:
+    """An ingress with a model, ready to answer; answers to be compared to the last digit need a clock that stands still."""
     stages = Stages()
     await stages.load(url)
     with tempfile.TemporaryDirectory() as folder:
         own = {"checkpoint": url, "store": f"sqlite:///{folder}/store.db", "blobs": f"{folder}/blobs"}
-        ingress = Ingress(own | settings, secret, stages.image, stages.text, stages.fusion)
+        ingress = Ingress(own | settings, secret, stages.image, stages.text, stages.fusion, clock=clock)
         await ingress.reconfigure({"checkpoint": url})
         yield ingress, stages
         await ingress.close()

@@ -14,7 +14,7 @@ import pytest
 from serve.errors import OverloadedError, UnavailableError
 from serve.kept import Kept, Peers
 from tests.drawn import encoded
-from tests.in_process import client, service
+from tests.in_process import client, service, stands_still
 from tests.serving import Case, assert_equal, assert_problem, reference, untrained_checkpoint, variant
 
 
@@ -49,7 +49,7 @@ DOWN = pytest.mark.parametrize("down", [overloaded, gone, hanging, broken])
 @DOWN
 def test_without_the_image_encoder_the_words_answer_as_if_no_image_had_come(url: str, down: Any) -> None:
     async def test() -> None:
-        async with service(url) as (ingress, stages), client(ingress) as http:
+        async with service(url, clock=stands_still()) as (ingress, stages), client(ingress) as http:
             body = Case(without="garment_image").body()
             bare = {**body, "shopper": {"text": body["shopper"]["text"]}}
             alone = (await http.post("/v1/recommendations", json=bare)).json()  # the texts are known from here on

@@ -20,7 +20,7 @@ from serve.shopper_memory import ShopperMemory
 from serve.shopper_parts import Kept
 from serve.store import open_store
 from tests.drawn import encoded, photo
-from tests.in_process import client, service
+from tests.in_process import client, service, stands_still
 from tests.serving import Case, assert_equal, assert_problem, reference, untrained_checkpoint, variant
 from tests.test_core_mask import SILHOUETTE, one_bit
 from tryon_core.manifest import read_manifest
@@ -92,7 +92,7 @@ def test_a_kept_shopper_is_told_of_and_answered_as_one_who_comes_with_the_reques
 
 def test_words_and_profile_make_a_shopper_without_consent_and_words_only_is_whole(url: str) -> None:
     async def test() -> None:
-        async with service(url) as (ingress, _), client(ingress) as http:
+        async with service(url, clock=stands_still()) as (ingress, _), client(ingress) as http:
             owned = [{"brand": "Acme", "size": "M", "fit": "small"}]
             profile = {"height_cm": 165, "weight_kg": 55.5, "owned": owned}
             shopper = await made(http, text="loves green", profile=profile)

@@ -25,17 +25,6 @@ FOLLOWS = f"from serve.supervisor import follow_supervisor; follow_supervisor();
 CHILD = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {WAITS!r}], process_group=0); "
 
 
-@pytest.fixture(autouse=True)
-def in_a_terminal() -> Iterator[None]:
-    """Let no signal be ignored, as this process may have been started: what it starts would inherit that."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    for number in kept:
-        signal.signal(number, signal.SIG_DFL)
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
-
-
 @contextmanager
 def supervised(code: str, grace_s: float = AN_HOUR_S, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """A supervisor in a process of its own, as it takes that process's signals."""
