@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serve.environment import customer_secret
+from serve.feeds.lines import numbered_lines
 from serve.intake import customer_hash, said
-from serve.ndjson import numbered_lines
 from tryon_core.errors import ConfigError
 from tryon_core.reasons import Reasons
 

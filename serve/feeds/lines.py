@@ -1,6 +1,8 @@
-"""Bytes that come in pieces to numbered lines, of which none is longer than may be."""
+"""Bytes that come in pieces to numbered lines, of which none is longer than may be and only one is ever held."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 Line = tuple[int, bytes | str]
 """The number of a line, from 1 on, and its bytes, or what is wrong with it."""
@@ -47,3 +49,21 @@ class Lines:
         self._held.clear()
         self._skips = False
         return self._number, line
+
+
+async def numbered_lines(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[tuple[int, bytes | None]]:
+    """Yield the lines that are not blank, from 1 on as an editor counts them; in place of one over the limit None."""
+    lines = Lines(max_bytes)
+    async for chunk in chunks:
+        for told in _told(lines.feed(chunk)):
+            yield told
+    for told in _told(lines.close()):
+        yield told
+
+
+def _told(found: Iterable[Line]) -> Iterator[tuple[int, bytes | None]]:
+    for number, content in found:
+        if isinstance(content, str):
+            yield number, None
+        elif content.strip():
+            yield number, content

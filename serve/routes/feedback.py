@@ -10,7 +10,7 @@ from tryon_core.errors import InputError
 
 from ..body import checked, paced, read_json
 from ..errors import FieldsError
-from ..ndjson import numbered_lines
+from ..feeds.lines import numbered_lines
 from ..problems import PROBLEMS
 from ..schema_feedback import EXAMPLE, FeedbackIn, FeedbackOut
 from ..schema_types import ImportOut, RejectedOut
