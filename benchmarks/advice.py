@@ -20,13 +20,14 @@ import torch
 
 from train.data.sim import Shop, SimConfig, build_shop, mask_of, truth
 from train.scores import auc
+from train.sim_rows import garment_of
 from tryon_core.advice import BOUNDS, none_fits
 from tryon_core.batch import MEASUREMENTS, Column
 from tryon_core.catalogue import SHIPPED_CHECKPOINT
 from tryon_core.checkpoint import Checkpoint, load_checkpoint
 from tryon_core.config import ImageTower
 from tryon_core.encoding import encode_texts
-from tryon_core.garment import Garment, Size, garment_words
+from tryon_core.garment import Garment, garment_words
 from tryon_core.offers import Offers, Scores, choose, offers_of, score_job
 from tryon_core.person import frame_mask
 from tryon_core.scoring import score
@@ -54,18 +55,7 @@ class Case:
 
 def garments_of(shop: Shop) -> list[Garment]:
     """Return the shop's garments as a request brings them."""
-    return [
-        Garment(
-            id=g.id,
-            title=g.title,
-            brand=g.brand,
-            department=g.department,
-            category=g.category,
-            description=g.description,
-            sizes=tuple(Size(label, chart=chart) for label, chart in g.sizes),
-        )
-        for g in shop.garments
-    ]
+    return [garment_of(shop, number) for number in range(len(shop.garments))]
 
 
 @torch.inference_mode()

@@ -15,11 +15,12 @@ from benchmarks.advice import cases_of, garments_of, scores_of
 from tests.drawn import encoded
 from train.data.sim import Shop, SimConfig, build_shop, mask_of, photo_of, truth
 from train.scores import auc
+from train.sim_rows import garment_of
 from tryon_core.batch import Column
 from tryon_core.catalogue import SHIPPED_CHECKPOINT, sample_catalogue
 from tryon_core.checkpoint import Checkpoint, load_checkpoint
 from tryon_core.encoding import encode_images, encode_texts
-from tryon_core.garment import Garment, Size, garment_words
+from tryon_core.garment import Garment, garment_words
 from tryon_core.manifest import read_history, read_manifest
 from tryon_core.offers import choose, offers_of, score_job
 from tryon_core.person import frame_mask
@@ -51,19 +52,7 @@ def masks(checkpoint: Checkpoint, shop: Shop) -> npt.NDArray[np.float16]:
 
 def catalogue(shop: Shop) -> list[Garment]:
     """The shop's garments that publish a chart."""
-    return [
-        Garment(
-            id=g.id,
-            title=g.title,
-            brand=g.brand,
-            department=g.department,
-            category=g.category,
-            description=g.description,
-            sizes=tuple(Size(label, chart=chart) for label, chart in g.sizes),
-        )
-        for g in shop.garments
-        if g.sizes[0][1]
-    ]
+    return [garment_of(shop, number) for number, garment in enumerate(shop.garments) if garment.sizes[0][1]]
 
 
 def sizes_recommended(
