@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, FailFast, Field, model_validator
+from pydantic import BaseModel, FailFast, Field, ValidationInfo, field_validator, model_validator
 
 from tryon_core.shopper import Owned, Profile
 
@@ -66,7 +66,7 @@ class RecommendationsIn(Strict):
     shopper: ShopperIn = ShopperIn()
     garment_ids: Annotated[list[Identifier], FailFast()] = Field([], max_length=MAX_GARMENT_IDS)
     """Garments of the catalogue, each once; unknown ones stand beside the answer."""
-    garments: Annotated[list[GarmentIn], FailFast()] = Field([], max_length=MAX_GARMENTS)
+    garments: Annotated[list[GarmentIn], FailFast()] = Field([], max_length=MAX_GARMENTS, validate_default=True)
     """Garments given with the request, whether or not the catalogue knows them; with the ids of others."""
     customer_key: Identifier | None = None
     """Whose earlier order lines count as the shopper's own, as feedback names them."""
@@ -75,11 +75,12 @@ class RecommendationsIn(Strict):
     """Whether the answer tells how much each part and each word moved the best 20 recommendations, and all measurements that
     the shopper's body is taken for; true and "parts" mean the same."""
 
-    @model_validator(mode="after")
-    def _any(self) -> RecommendationsIn:
-        if not self.garment_ids and not self.garments:
+    @field_validator("garments")
+    @classmethod
+    def _any(cls, garments: list[GarmentIn], told: ValidationInfo) -> list[GarmentIn]:
+        if not garments and told.data.get("garment_ids") == []:
             raise ValueError("expected garment_ids or garments, got neither")
-        return self
+        return garments
 
     @model_validator(mode="after")
     def _one_shopper(self) -> RecommendationsIn:

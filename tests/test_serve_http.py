@@ -115,7 +115,8 @@ def test_an_answer_has_the_fields_of_the_api(graph: Graph) -> None:
         "model",
     }
     (best,) = body["recommendations"]
-    assert set(best) == {"garment_id", "size", "match", "confidence", "fit", "sizes", "reasons", "explanation"}
+    told = {"garment_id", "size", "match", "confidence", "fit", "sizes", "reasons", "explanation"}
+    assert set(best) == told | {"advice", "reason_codes"}
     assert best["confidence"] == best["fit"]["fit"]
     assert sum(best["fit"].values()) == pytest.approx(1, abs=1e-4)
     assert answer.headers["x-request-id"]

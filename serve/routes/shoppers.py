@@ -27,10 +27,9 @@ ShopperId = Annotated[str, Path(json_schema_extra={"pattern": SHOPPER_ID})]
 _FILES, _TEXTS = ("photo", "mask"), ("text", "profile", "consent")
 _CLOCKS_DIFFER_S = 300.0
 _KEY = re.compile(r"[!-~]{16,200}")
-_JSON = {"contentMediaType": "application/json", "type": "string"}
 _EXAMPLE = {
     "text": "likes loose blue dresses",
-    "profile": '{"height_cm": 165, "weight_kg": 55, "usual_size": "M"}',
+    "profile": {"height_cm": 165, "weight_kg": 55, "usual_size": "M"},
 }
 _BODY = {
     "required": True,
@@ -51,10 +50,11 @@ _BODY = {
                         "description": "in place of a photo: 1 bit a pixel, white where the shopper is; needs consent",
                     },
                     "text": {"type": "string", "maxLength": MAX_CHARACTERS, "description": "the shopper's words"},
-                    "profile": {**_JSON, "contentSchema": {"$ref": "#/components/schemas/ProfileIn"}},
-                    "consent": {**_JSON, "contentSchema": {"$ref": "#/components/schemas/ConsentIn"}},
+                    "profile": {"$ref": "#/components/schemas/ProfileIn"},
+                    "consent": {"$ref": "#/components/schemas/ConsentIn"},
                 },
             },
+            "encoding": {name: {"contentType": "application/json"} for name in ("profile", "consent")},
             "example": _EXAMPLE,
         }
     },
