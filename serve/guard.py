@@ -247,3 +247,14 @@ async def charge_garments(request: Request, num: int, pointer: str = "") -> None
     """
     caller: Caller = request.state.caller
     await caller.charge("garments", num, pointer)
+
+
+def require_back_end(request: Request, what: str) -> None:
+    """Refuse what a key for browsers may not tell, since anybody can read such a key off a page.
+
+    Raises:
+        ScopeError: the caller's key is one.
+    """
+    caller: Caller = request.state.caller
+    if caller.key is not None and caller.key.is_publishable:
+        raise ScopeError(f"expected {what} from a shop's own back end, got it with a key for browsers")

@@ -18,7 +18,7 @@ from serve.access import TABLE, as_markdown, rules_of
 from serve.app import build_app
 from serve.key_source import FileKeys
 from serve.operations import operations
-from tests.doorway import SHOP, Caller, Doorway, make
+from tests.doorway import SHOP, Caller, Doorway, doorway, make
 from tests.serving import assert_problem
 
 SECURITY = (Path(__file__).parent.parent / "SECURITY.md").read_text(encoding="utf-8")
@@ -227,3 +227,19 @@ def test_the_openapi_tells_the_scopes_and_where_the_key_goes(tmp_path: Path) -> 
             if not rule.is_open and path.startswith("/v1/"):
                 assert {"401", "403", "429"} <= set(operation["responses"])
     assert "security" not in build_app(Doorway(None)).openapi()["paths"]["/v1/predict"]["post"]
+
+
+def test_a_browser_names_no_customer_whose_orders_count(tmp_path: Path) -> None:
+    body = {"garment_ids": ["a"], "customer_key": "somebody"}
+
+    async def test() -> None:
+        async with doorway(tmp_path, "shopper") as (http, browser):
+            refused = await http.post("/v1/recommendations", json=body, headers=browser.headers)
+            assert_problem(refused, 403, "expected customer_key from a shop's own back end")
+            assert (
+                await http.post("/v1/recommendations", json={**body, "customer_key": None}, headers=browser.headers)
+            ).status_code == 503
+        async with doorway(tmp_path, "read") as (http, shop):
+            assert (await http.post("/v1/recommendations", json=body, headers=shop.headers)).status_code == 503
+
+    asyncio.run(test())

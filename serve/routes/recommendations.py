@@ -12,7 +12,7 @@ from ..ask import Ask
 from ..body import read_json
 from ..effect import held_out
 from ..envelope import patience_s
-from ..guard import charge_garments
+from ..guard import charge_garments, require_back_end
 from ..languages import mark_language, read_language
 from ..problems import PROBLEMS
 from ..schema import RecommendationsIn, RecommendationsOut
@@ -28,6 +28,8 @@ async def recommend(request: Request, response: Response) -> RecommendationsOut:
     """Compare garments for a shopper and recommend a size of each."""
     service = request.app.state.service
     wanted = await read_json(request, RecommendationsIn, service.settings.max_body_bytes)
+    if wanted.customer_key is not None:
+        require_back_end(request, "customer_key")
     await charge_garments(request, len(wanted.garments) + len(wanted.garment_ids), "/garments")
     state, model, timings = request.app.state, service.recommender, request.state.timings
     kept = None if wanted.shopper_id is None else await service.shoppers.get(wanted.shopper_id)
