@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from redis import asyncio as redis_asyncio
+from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from .wire import Feature
 
