@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from fastapi import FastAPI
@@ -46,6 +46,7 @@ from .trial import Trial
 from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 _EVERY_S = 0.25
 """Between two attempts with a model that the stages have not loaded yet."""
 
@@ -227,9 +228,7 @@ class Ingress:
         Raises:
             UnavailableError: it is not open yet.
         """
-        if self._store is None:
-            raise UnavailableError("the store is not open yet")
-        return self._store
+        return _opened(self._store)
 
     @property
     def shoppers(self) -> Shoppers:
@@ -238,9 +237,7 @@ class Ingress:
         Raises:
             UnavailableError: the store is not open yet.
         """
-        if self._shoppers is None:
-            raise UnavailableError("the store is not open yet")
-        return self._shoppers
+        return _opened(self._shoppers)
 
     @property
     def intake(self) -> Intake:
@@ -249,9 +246,7 @@ class Ingress:
         Raises:
             UnavailableError: the store is not open yet.
         """
-        if self._intake is None:
-            raise UnavailableError("the store is not open yet")
-        return self._intake
+        return _opened(self._intake)
 
     def _models(self) -> list[Recommender]:
         """Return the model that serves, and one that is being rolled out."""
@@ -281,3 +276,14 @@ class Ingress:
 
 def _reasons(url: str) -> Reasons:
     return read_json_reasons(url) if url else Reasons()
+
+
+def _opened(part: T | None) -> T:
+    """Return what is there once the store is open.
+
+    Raises:
+        UnavailableError: it is not open yet.
+    """
+    if part is None:
+        raise UnavailableError("the store is not open yet")
+    return part

@@ -120,7 +120,7 @@ class Recommender:
             degraded_reasons=degraded.sentences(),
             degraded_codes=degraded.codes,
             photo=photo,
-            measurements=self._measurements(shopper, scores, weight=bool(ask.explain)),
+            measurements=self.measurements(shopper, scores, weight=bool(ask.explain)),
             model=self.manifest.fingerprint,
         )
 
@@ -141,6 +141,18 @@ class Recommender:
 
         with timings.stage("fusion"):
             return await self._fusion.submit(job, waited)
+
+    def measurements(
+        self, shopper: Mapping[str, Halves], scores: Scores, *, weight: bool = True
+    ) -> dict[str, MeasurementOut]:
+        """Return what the shopper's body is taken for, each with the bounds of 80 % of people of whom as much is known."""
+        widths = self.manifest.half_widths(shopper)
+        body = dict(zip(MEASUREMENTS, map(float, scores.body[0]), strict=True)) if len(scores.body) else {}
+        return {
+            name: MeasurementOut(value=value, low=value - widths[name], high=value + widths[name])
+            for name, value in body.items()
+            if name in widths and (weight or name != "weight_kg")
+        }
 
     async def _explained(
         self, ask: Ask, job: ScoreJob, choices: Sequence[Choice], timings: Timings, degraded: Degraded
@@ -171,18 +183,6 @@ class Recommender:
             degraded.note("kept_unavailable")
             return {}
         return {choice.garment: rate for choice, rate in zip(sized, rates, strict=True)}
-
-    def _measurements(
-        self, shopper: Mapping[str, Halves], scores: Scores, *, weight: bool = True
-    ) -> dict[str, MeasurementOut]:
-        """Return what the shopper's body is taken for, each with the bounds of 80 % of people of whom as much is known."""
-        widths = self.manifest.half_widths(shopper)
-        body = dict(zip(MEASUREMENTS, map(float, scores.body[0]), strict=True)) if len(scores.body) else {}
-        return {
-            name: MeasurementOut(value=value, low=value - widths[name], high=value + widths[name])
-            for name, value in body.items()
-            if name in widths and (weight or name != "weight_kg")
-        }
 
     def _shopper(
         self, ask: Ask, features: Mapping[Asset, Feature], degraded: Degraded

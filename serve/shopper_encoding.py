@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tryon_core.batch import MEASUREMENTS, Column
+from tryon_core.batch import Column
 from tryon_core.errors import InputError
 from tryon_core.offers import ScoreJob
 
@@ -99,17 +99,11 @@ async def measure(model: Recommender, known: Known, timings: Timings) -> dict[st
     Raises:
         UnavailableError: fusion is overloaded or not there.
     """
-    widths = model.manifest.half_widths(known.embeddings)
-    if not known.embeddings or not widths:
+    if not known.embeddings or not model.manifest.half_widths(known.embeddings):
         return {}
     row = np.zeros(1, np.int64)
     scores = await model.score(ScoreJob(1, {part: Column(e[None], row) for part, e in known.embeddings.items()}), timings)
-    body = zip(MEASUREMENTS, map(float, scores.body[0]), strict=True) if len(scores.body) else ()
-    return {
-        name: MeasurementOut(value=value, low=value - widths[name], high=value + widths[name])
-        for name, value in body
-        if name in widths and name != "weight_kg"  # nobody needs to be told what they look to weigh
-    }
+    return model.measurements(known.embeddings, scores, weight=False)  # nobody needs to be told what they look to weigh
 
 
 async def _sight(model: Recommender, sight: Sight, timings: Timings) -> dict[tuple[str, str], Feature]:
