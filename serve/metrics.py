@@ -44,7 +44,8 @@ class Metrics:
             for own in (os.path.dirname(folder), folder):
                 _own(own)
             tell_metrics_folder(folder)
-            values.ValueClass = values.MultiProcessValue()  # prometheus-client may have been imported before the folder
+        # Not left to prometheus-client, which looks for a folder when it is imported, or to who was here before.
+        values.ValueClass = values.MultiProcessValue() if folder else values.MutexValue
         self._registry = registry = CollectorRegistry()
         self.requests = Counter("tryon_requests_total", "Requests answered.", ("route", "status"), registry=registry)
         self.request_seconds = Histogram(

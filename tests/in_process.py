@@ -76,8 +76,11 @@ async def service(
     stages = Stages()
     await stages.load(url)
     with tempfile.TemporaryDirectory() as folder:
-        own = {"checkpoint": url, "store": f"sqlite:///{folder}/store.db", "blobs": f"{folder}/blobs"}
-        ingress = Ingress(own | settings, secret, stages.image, stages.text, stages.fusion, clock=clock)
+        # Metrics, too: where another test has started a Ray, they would be the whole node's.
+        own = {"store": f"sqlite:///{folder}/store.db", "blobs": f"{folder}/blobs", "metrics_dir": f"{folder}/metrics"}
+        ingress = Ingress(
+            {"checkpoint": url} | own | settings, secret, stages.image, stages.text, stages.fusion, clock=clock
+        )
         await ingress.reconfigure({"checkpoint": url})
         yield ingress, stages
         await ingress.close()
