@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from serve.environment import fast_flags
@@ -31,7 +32,7 @@ _DATA = tempfile.TemporaryDirectory(prefix="tryon-test-")
 os.environ |= {"TRYON_DATA": _DATA.name}
 torch.set_num_threads(1)
 # How long an example takes is the machine's affair; a first one pays for imports, too.
-hypothesis_settings.register_profile("suite", deadline=None)
+hypothesis_settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("suite")
 
 Batch = dict[str, Column[Any]]

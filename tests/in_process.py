@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -90,3 +91,14 @@ def client(ingress: Ingress, wrapped: Callable[[Any], Any] = lambda app: app) ->
     """A client of the ingress's real application."""
     transport = httpx.ASGITransport(app=wrapped(build_app(ingress)), raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://in-process")
+
+
+def agree(one: Any, other: Any) -> bool:
+    """Return whether two answers say the same; their numbers within what rounding in another order makes of a float32."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(agree(value, other[name]) for name, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(agree(*pair) for pair in zip(one, other, strict=True))
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-6)
+    return bool(one == other)

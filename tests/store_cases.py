@@ -41,6 +41,7 @@ class Places:
     async def forget(self, kind: str, store: Store) -> None:
         """Return once a store's files tell of nothing that was deleted, as they should: at once, or after Redis's rewrite."""
         if kind == "redis":
+            await asyncio.to_thread(self._redis.wait_for_rewrite)  # of an earlier test
             await store.shoppers.purge(now=NOW)
             await asyncio.to_thread(self._redis.wait_for_rewrite)
 

@@ -14,7 +14,7 @@ import pytest
 from serve.errors import OverloadedError, UnavailableError
 from serve.kept import Kept, Peers
 from tests.drawn import encoded
-from tests.in_process import client, service, stands_still
+from tests.in_process import agree, client, service, stands_still
 from tests.serving import Case, assert_equal, assert_problem, reference, untrained_checkpoint, variant
 
 
@@ -59,7 +59,7 @@ def test_without_the_image_encoder_the_words_answer_as_if_no_image_had_come(url:
             assert (answer["degraded"], answer["degraded_codes"]) == (True, ["photo_unavailable"])
             assert answer["degraded_reasons"] == ["photo not used: photos cannot be read at the moment"]
             assert answer["photo"] == {"used": False, "reason": "photos cannot be read at the moment", "code": None}
-            assert alone["recommendations"] == answer["recommendations"]
+            assert agree(alone["recommendations"], answer["recommendations"])
             assert not alone["degraded"]
             text = ingress.metrics.exposition()[0].decode()
             assert 'tryon_degraded_answers_total{reason="photo_unavailable"} 1.0' in text

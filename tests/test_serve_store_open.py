@@ -7,6 +7,7 @@ import logging
 import socket
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -20,7 +21,7 @@ from serve.sqlite_store import SqliteStore
 from serve.sqlite_store.schema import STEPS
 from serve.store import open_store
 from tests.redis_server import RedisServer
-from tests.store_cases import Places, garment, opened
+from tests.store_cases import NOW, Places, garment, opened, shopper
 from tryon_core.errors import ConfigError
 
 
@@ -206,3 +207,31 @@ def test_a_store_stands_where_it_is_told_to_or_among_the_users_data(tmp_path: Pa
     assert Settings().placed().store == "sqlite:////x/tryon/store.db"
     with pytest.raises(ConfigError, match="expected store sqlite:///PATH, redis"):
         Settings(store="mysql://h")
+
+
+def test_a_rewrite_that_redis_refuses_is_asked_for_again_by_the_next_purge(store_places: Places) -> None:
+    """Redis refuses one while another, which may have begun before the deletion, is under way."""
+
+    async def check() -> None:
+        async with opened(store_places.url("redis")) as store:
+            await store.shoppers.put(shopper())
+            assert await store.shoppers.delete(shopper().id, now=NOW)
+            client = store.shoppers._client  # type: ignore[attr-defined]
+            asked: list[str] = []
+
+            async def refusing(command: str, *args: Any) -> Any:
+                asked.append(command)
+                if command == "BGREWRITEAOF":
+                    raise StoreError("already in progress")
+                return await type(client).ask(client, command, *args)
+
+            client.ask = refusing
+            await store.shoppers.purge(now=NOW)
+            assert "BGREWRITEAOF" in asked
+            del client.ask
+            await store_places.forget("redis", store)
+            assert b"secretive words" not in b"".join(
+                file.read_bytes() for file in store_places.folder("redis").rglob("*") if file.is_file()
+            )
+
+    asyncio.run(check())

@@ -89,6 +89,8 @@ class RedisShoppers:
         try:
             await self._client.ask("BGREWRITEAOF")
         except StoreError as err:
+            # As when one that began before the deletion is under way: the next purge tries again.
+            await self._client.ask("HSET", meta, "deleted", 1, "rewritten", at or 0.0)
             logger.warning("the append-only file of the store's Redis still tells of what was deleted: %s", err)
 
 
