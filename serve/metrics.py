@@ -140,10 +140,16 @@ def _forget_the_dead(folder: str) -> None:
 
 
 class Timings:
-    """How long one request spent in each stage, in ms, and as a Server-Timing header."""
+    """How long one request spent in each stage, in ms, and as a Server-Timing header; until when it may, and whose it is.
 
-    def __init__(self) -> None:
+    Args:
+        deadline: moment of the event loop's clock at which the answer is of no use any more; None where there is none.
+        caller: whose request it is, for fairness between callers: a key's id, else an address; empty where unknown.
+    """
+
+    def __init__(self, deadline: float | None = None, caller: str = "") -> None:
         self.ms = dict.fromkeys(STAGES, 0.0)
+        self.deadline, self.caller = deadline, caller
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
