@@ -16,6 +16,7 @@ from PIL import Image
 
 from tests.drawn import encoded, photo
 from tests.serving import untrained_checkpoint
+from tryon_core.__main__ import main
 from tryon_core.catalogue import SAMPLE, SHIPPED_CHECKPOINT, sample_catalogue
 from tryon_core.manifest import read_manifest
 from tryon_core.predictor import Predictor
@@ -59,7 +60,7 @@ def test_an_explanation_sums_to_the_prediction_and_names_words() -> None:
     assert "165 cm" in {said[word["start"] : word["end"]] for word in match["words"]["shopper_words"]}
 
 
-def test_wrong_files_end_with_one_line_and_status_2(tmp_path: Path) -> None:
+def test_wrong_files_end_with_one_line_and_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text_named_jpg, cut, tiny, large, binary = (tmp_path / n for n in ("a.jpg", "b.jpg", "c.png", "d.txt", "e.txt"))
     text_named_jpg.write_text("no picture")
     cut.write_bytes(photo()[:2000])
@@ -74,10 +75,11 @@ def test_wrong_files_end_with_one_line_and_status_2(tmp_path: Path) -> None:
         (PHOTO, large, "at most 10000 characters"),
         (PHOTO, binary, "UTF-8"),
     ):
-        done = run("predict", "--image_path", str(image), "--text_path", str(text))
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.count("\n") == 1
-        assert expected in done.stderr
+        assert main(["predict", "--image_path", str(image), "--text_path", str(text)]) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert told.err.count("\n") == 1
+        assert expected in told.err
 
 
 def test_a_checkpoint_whose_config_does_not_fit_its_weights_is_refused(tmp_path: Path) -> None:

@@ -141,6 +141,7 @@ def test_no_photo_is_in_any_file_and_after_delete_nothing_that_it_told(
     redis.close()
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_on_a_real_ray_no_photo_is_in_logs_object_store_spill_metrics_or_temporary_files(
     real_graph: tuple[httpx.Client, Path], tmp_path: Path

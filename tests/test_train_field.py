@@ -121,6 +121,7 @@ def test_picture_log_and_readings_each_tell_their_share(field: Path) -> None:
         assert _accuracy(model, val.without([part])) < _accuracy(model, val) - 0.08, part
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_the_command_for_shops_fits_it_and_another_process_scores_the_checkpoint(
     ray_cluster: None, field: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -121,6 +121,7 @@ def test_a_model_fitted_on_photos_alone_is_written_with_the_categorys_scores_and
     assert manifest.metrics["data"]["photos_train"] == 20
 
 
+@pytest.mark.slow
 @pytest.mark.cluster
 def test_one_command_learns_looks_of_drawn_garments_and_photos_and_scores_both(ray_cluster: None, tmp_path: Path) -> None:
     photos, out = draw_photos(tmp_path / "photos"), tmp_path / "out"
